@@ -1,0 +1,1 @@
+"""Images, their geometry, prompts and measures: numpy and pydantic only."""

@@ -1,0 +1,99 @@
+"""What everybody above sees of a model: embed a slice once, then answer prompts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_medkd.core.geometry import Plane
+    from napari_medkd.core.prompts import Prompt
+    from napari_medkd.core.volume import Volume
+    from napari_medkd.inference.preprocess import Frame
+    from napari_medkd.models.card import ModelCard
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """An encoded slice; opaque to everybody but the segmenter that made it.
+
+    Parameters
+    ----------
+    features : object
+        What the runtime's encoder returned, usually ndarray (1, 256, g, g) float32.
+    frame : Frame
+        How the slice sits in the network's input, with its inverse.
+    plane : Plane
+        The slice.
+    key : tuple of str
+        (image content id and window, plane, model id): what a cache keeps it under.
+    nbytes : int
+        Memory it takes.
+    """
+
+    features: Any
+    frame: Frame
+    plane: Plane
+    key: tuple[str, ...]
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """A model's candidates for one prompt, best first.
+
+    Parameters
+    ----------
+    prompt : Prompt
+        What was asked.
+    masks : tuple of ndarray (rows, columns) bool
+        The candidates at the slice's own resolution, the user's edits applied.
+    scores : tuple of float
+        Predicted intersection over union of each, 0 to 1.
+    logits : ndarray (candidates, 4g, 4g) float32
+        The raw answers in the network's frame, for the next round's mask prompt and for thresholds.
+    model_id : str
+        Who answered.
+    """
+
+    prompt: Prompt
+    masks: tuple[NDArray[np.bool_], ...]
+    scores: tuple[float, ...]
+    logits: NDArray[np.float32]
+    model_id: str
+
+
+class Segmenter(Protocol):
+    """A model behind one face: a student, a teacher, or the threshold of the tests."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is and can do."""
+        ...
+
+    @property
+    def runtime_name(self) -> str:
+        """What runs it, for people: ``"ONNX Runtime, CPU, 2 threads"``."""
+        ...
+
+    def embed(self, volume: Volume, plane: Plane) -> Embedding:
+        """Encode one slice; seconds for a large model on a CPU."""
+        ...
+
+    def predict(
+        self, embedding: Embedding, prompt: Prompt, previous: NDArray[np.float32] | None = None
+    ) -> Prediction:
+        """Answer `prompt` on an encoded slice.
+
+        `previous` are the (4g, 4g) logits of the candidate that the user sees, given back to models that
+        understand a mask prompt. Raises `InvalidPrompt` where the prompt misses the slice or is of a kind
+        that the model does not understand.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release memory and child processes; calling twice is harmless."""
+        ...

@@ -1,0 +1,1 @@
+"""Networks that answer a click, their cards and where they are kept."""

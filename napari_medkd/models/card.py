@@ -1,0 +1,76 @@
+"""What a model is, what it wants and what it can do: the card that travels with its weights."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Capability = Literal["box", "point", "scribble", "lasso", "mask", "auto"]
+
+
+class Preprocessing(BaseModel):
+    """How an 8-bit RGB slice becomes the network's input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(1024, ge=32, le=4096, description="Side of the square input, in pixels.")
+    interpolation: Literal["area", "bilinear"] = Field(
+        "bilinear", description="How the longest side is brought to `size`; the rest is zero-padded."
+    )
+    normalise: Literal["mean-std", "min-max"] = Field(
+        "mean-std", description="mean-std of 0…255 values, or the image's own minimum and maximum to 0…1."
+    )
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
+    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    prompt_size: int = Field(
+        0, ge=0, description="Side of the frame that prompt coordinates live in; 0 means `size`."
+    )
+
+    @property
+    def prompt_frame(self) -> int:
+        """Side of the frame of prompt coordinates, in pixels."""
+        return self.prompt_size or self.size
+
+
+class Architecture(BaseModel):
+    """Which network to build before its weights are loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str = Field(description="Registered name of the image encoder.")
+    encoder_options: dict[str, Any] = Field(default_factory=dict, description="Arguments of the encoder.")
+    grid: int = Field(64, ge=1, description="Rows and columns of the image embedding.")
+    embedding_dim: int = Field(256, ge=1, description="Channels of the image embedding.")
+    masks: Literal["one", "three"] = Field(
+        "three", description="Whether the decoder answers with one mask or three candidates."
+    )
+
+
+class ModelCard(BaseModel):
+    """The description of one model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Short unique name.")
+    title: str = Field(description="What the user reads.")
+    description: str = ""
+    architecture: Architecture
+    preprocessing: Preprocessing
+    capabilities: frozenset[Capability] = Field(
+        description="Kinds of prompt that it understands; the viewer offers tools for these only."
+    )
+    modalities: tuple[str, ...] = Field((), description="What it was trained on.")
+    parameters: int = Field(0, ge=0, description="Number of parameters.")
+    licence: str = Field("", description="Licence of the weights.")
+    commercial_use: bool = Field(True, description="False where the licence of the weights forbids it.")
+    source: str = Field("", description="Where the weights come from, for people.")
+    parent: str = Field("", description="The model that it was made from.")
+    training_data: tuple[str, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict, description="File name → SHA-256.")
+
+    def supports(self, kinds: frozenset[str]) -> bool:
+        """Tell whether every kind of prompt in `kinds` is understood."""
+        return kinds <= self.capabilities

@@ -1,0 +1,153 @@
+"""The words of a session: its states, rules, classes, proposals and results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_medkd.errors import MedkdError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_medkd.core.geometry import Plane
+    from napari_medkd.core.prompts import Prompt
+    from napari_medkd.inference.segmenter import Prediction
+
+
+class State(Enum):
+    """What stands at the top of the panel."""
+
+    NO_IMAGE = "No image"
+    NO_MODEL = "No model"
+    LOADING = "Loading model"
+    ENCODING = "Encoding"
+    READY = "Ready"
+    PROPOSAL = "Proposal"
+    COMMITTED = "Committed"
+    ERROR = "Error"
+
+
+class OverlapRule(Enum):
+    """What a commit does where another class stands already. Locked classes are never overwritten."""
+
+    KEEP = "Keep existing"
+    OVERWRITE = "Overwrite"
+    ASK = "Ask"
+
+
+class Pending(Enum):
+    """What becomes of an uncommitted proposal when the user moves on."""
+
+    COMMIT = "Commit"
+    DISCARD = "Discard"
+    KEEP = "Keep"
+
+
+class LabelClass(BaseModel):
+    """One value of the result and what it means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: int = Field(ge=1, le=65535, description="Value of its voxels in the result.")
+    name: str = Field(min_length=1, description="What the user calls it.")
+    colour: str = Field("#ff7f0e", pattern=r"^#[0-9a-f]{6}$", description="Its colour on the screen.")
+    locked: bool = Field(False, description="Whether its voxels are protected from every change.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """The current object, not yet committed.
+
+    Parameters
+    ----------
+    prompt : Prompt
+        What was said, edits included.
+    mask : ndarray (rows, columns) bool
+        The chosen candidate with the user's edits.
+    choice, candidates : int
+        Which candidate is shown, of how many.
+    score : float or None
+        The model's own estimate of its quality; None for a mask that no model made.
+    prediction : Prediction or None
+        The model's answer; None while it is on its way or where the mask was only painted.
+    object_id : int or None
+        The committed object that was reopened, if it is one.
+    """
+
+    prompt: Prompt
+    mask: NDArray[np.bool_]
+    choice: int = 0
+    candidates: int = 1
+    score: float | None = None
+    prediction: Prediction | None = None
+    object_id: int | None = None
+
+    @property
+    def plane(self) -> Plane:
+        """The slice that it lies on."""
+        return self.prompt.plane
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommittedObject:
+    """An object in the result, with what is needed to reopen it.
+
+    Parameters
+    ----------
+    id : int
+        Counts up within a session and its journal.
+    value : int
+        Class value of its voxels.
+    prompt : Prompt
+        The prompts that made it.
+    mask : ndarray (rows, columns) bool
+        Its pixels as written (protected ones left out).
+    score : float or None
+        The model's estimate.
+    model_id : str
+        Who proposed it; empty where it was painted by hand.
+    """
+
+    id: int
+    value: int
+    prompt: Prompt
+    mask: NDArray[np.bool_]
+    score: float | None
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """What a commit did: voxels written, voxels left alone because they were protected, the object's id."""
+
+    object_id: int
+    written: int
+    protected: int
+
+
+class PendingProposal(MedkdError):
+    """A change would lose the uncommitted proposal; ask the user and call again with a `Pending` choice."""
+
+
+class OverlapConflict(MedkdError):
+    """The rule is to ask and the proposal covers other classes; commit again with a rule.
+
+    Parameters
+    ----------
+    voxels : int
+        How many voxels of other, unlocked classes it covers.
+    names : tuple of str
+        Those classes.
+    """
+
+    def __init__(self, voxels: int, names: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{voxels} pixels of {', '.join(names)} lie under this mask.", "Keep them, or overwrite them?"
+        )
+        self.voxels = voxels
+        self.names = names
