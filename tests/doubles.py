@@ -1,0 +1,92 @@
+"""Stand-ins that a reader can hold in their head: a model that thresholds, a worker that waits to be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_medkd.errors import MedkdError
+from napari_medkd.inference.segmenter import Embedding, Prediction
+from napari_medkd.models.card import Architecture, ModelCard
+
+if TYPE_CHECKING:
+    from napari_medkd.core.geometry import Plane
+    from napari_medkd.core.prompts import Prompt
+    from napari_medkd.core.volume import Volume
+
+EVERYTHING = frozenset({"box", "point", "scribble", "lasso", "mask", "auto"})
+
+
+class ThresholdSegmenter:
+    """Answers with the bright pixels in the box, or the bright component under the clicks (3 candidates).
+
+    `embedded` and `asked` record what it was given; `failure` is raised by the next calls where it is set.
+    """
+
+    def __init__(
+        self, threshold: float = 128, capabilities: frozenset[str] = EVERYTHING, id: str = "threshold"
+    ):
+        self.threshold = threshold
+        self.card = ModelCard(
+            id=id, title="Threshold", architecture=Architecture(encoder="none"), capabilities=capabilities
+        )
+        self.runtime_name = "numpy, CPU"
+        self.embedded: list[Plane] = []
+        self.asked: list[Prompt] = []
+        self.previous: list[Any] = []
+        self.failure: Exception | None = None
+        self.closed = False
+
+    def embed(self, volume: Volume, plane: Plane) -> Embedding:
+        self._fail()
+        self.embedded.append(plane)
+        grey = volume.slice_uint8(plane).max(axis=-1)
+        window = f"{volume.window.low:g}:{volume.window.high:g}"
+        key = (f"{volume.content_id}|{window}", f"{plane.axis}/{plane.index}", self.card.id)
+        return Embedding(grey, None, plane, key, grey.nbytes)  # type: ignore[arg-type]
+
+    def predict(self, embedding: Embedding, prompt: Prompt, previous: Any = None) -> Prediction:
+        self._fail()
+        self.asked.append(prompt)
+        self.previous.append(previous)
+        grey = embedding.features
+        prompt.check(grey.shape)
+        bright = grey >= self.threshold
+        if prompt.box is not None:
+            inside = np.zeros_like(bright)
+            top, left = max(0, round(prompt.box.top)), max(0, round(prompt.box.left))
+            inside[top : round(prompt.box.bottom) + 1, left : round(prompt.box.right) + 1] = True
+            candidates = [bright & inside]
+        else:
+            one = self._under(bright, prompt)
+            candidates = [one, ndimage.binary_dilation(one, iterations=2), ndimage.binary_erosion(one)]
+        if prompt.edits is not None:
+            candidates = [prompt.edits.apply(mask) for mask in candidates]
+        scores = (0.9, 0.7, 0.5)[: len(candidates)]
+        logits = np.stack([np.where(mask, 5, -5).astype(np.float32) for mask in candidates])
+        return Prediction(prompt, tuple(candidates), scores, logits, self.card.id)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _under(self, bright: np.ndarray, prompt: Prompt) -> np.ndarray:
+        components, _ = ndimage.label(bright)
+        clicks = [(point.row, point.column, point.positive) for point in prompt.points]
+        clicks += [(*place, stroke.positive) for stroke in prompt.scribbles for place in stroke.path]
+        clicks += [(*place, True) for place in (prompt.lasso.path if prompt.lasso else ())]
+        hit = {
+            sign: {int(components[round(r), round(c)]) for r, c, s in clicks if s == sign}
+            for sign in (True, False)
+        }
+        return np.isin(components, sorted(hit[True] - hit[False] - {0}))
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def failure(sentence: str = "The model ran out of memory.") -> MedkdError:
+    """Return an error to set as `ThresholdSegmenter.failure`."""
+    return MedkdError(sentence, "Choose a smaller one.")
