@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 encoders: Registry[Callable[..., nn.Module]] = Registry("image encoder")
-_MODULES = ("sam_vit", "tiny_vit")
+_MODULES = ("efficientvit", "repvit", "sam_vit", "tiny_vit")
 
 
 def create_encoder(name: str, **options: Any) -> nn.Module:
