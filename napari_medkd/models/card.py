@@ -18,6 +18,9 @@ class Preprocessing(BaseModel):
     interpolation: Literal["area", "bilinear"] = Field(
         "bilinear", description="How the longest side is brought to `size`; the rest is zero-padded."
     )
+    fit: Literal["pad", "stretch"] = Field(
+        "pad", description="Keep the proportions and pad with zeros, or stretch both sides to `size`."
+    )
     normalise: Literal["mean-std", "min-max"] = Field(
         "mean-std", description="mean-std of 0…255 values, or the image's own minimum and maximum to 0…1."
     )

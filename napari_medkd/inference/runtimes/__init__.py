@@ -48,7 +48,7 @@ class Runtime(Protocol):
         Returns
         -------
         logits : ndarray (M, 4g, 4g)
-            M is 1 or 3 candidates.
+            M is 1, or 4: the answer to a clear prompt, then three candidates for an unclear one.
         scores : ndarray (M,)
             Predicted intersection over union.
         """

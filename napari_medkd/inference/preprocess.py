@@ -1,0 +1,130 @@
+"""Between a slice and a network's input, both ways. The only module that knows (x, y)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medkd.inference import resample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    from napari_medkd.models.card import Preprocessing
+
+_BAND = 256  # image rows at a time when a mask is brought back: bounds memory at 7000 px
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How a slice of `shape` (rows, columns) sits in the square input of a network.
+
+    The longest side is brought to the network's size (or both are, where the model was trained on stretched
+    images) and the right and bottom are padded with zeros.
+    """
+
+    shape: tuple[int, int]
+    preprocessing: Preprocessing
+
+    @property
+    def fitted(self) -> tuple[int, int]:
+        """(rows, columns) that the slice takes up in the input, without the padding."""
+        return self._fit(self.preprocessing.size)
+
+    def to_input(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn an 8-bit slice (rows, columns, 3) into a normalised, padded input (1, 3, S, S)."""
+        rows, columns = self.fitted
+        size = self.preprocessing.size
+        scaled = self._scaled(image)
+        padded = np.zeros((1, 3, size, size), np.float32)
+        padded[0, :, :rows, :columns] = np.moveaxis(self._normalised(scaled), 2, 0)
+        return padded
+
+    def to_prompt(self, points: NDArray[Any]) -> NDArray[np.float32]:
+        """Turn (N, 2) (row, column) of the slice into (N, 2) (x, y) of the prompt frame.
+
+        The rule of SAM: multiply, with no half-pixel shift.
+        """
+        rows, columns = self._fit(self.preprocessing.prompt_frame)
+        scale = np.array([rows / self.shape[0], columns / self.shape[1]])
+        return (np.asarray(points, np.float64).reshape(-1, 2) * scale)[:, ::-1].astype(np.float32)
+
+    def to_mask(self, logits: NDArray[np.float32], threshold: float = 0.0) -> NDArray[np.bool_]:
+        """Bring low-resolution logits (h, h) to the slice and cut them: (rows, columns) bool.
+
+        Equal to interpolating to the input size, cropping the padding and interpolating to the slice. Only
+        where a neighbouring logit exceeds the threshold can the result do so; the rest is not computed.
+        """
+        mask = np.zeros(self.shape, np.bool_)
+        above = logits > threshold
+        rows, columns = self._inverse(logits.shape[0])
+        down, across = _reach(rows, above.any(axis=1)), _reach(columns, above.any(axis=0))
+        if down is None or across is None:
+            return mask
+        right, first, last = resample.band(columns, *across)
+        narrow = np.ascontiguousarray((right @ logits[:, first:last].T).T)
+        for start in range(down[0], down[1], _BAND):
+            stop = min(start + _BAND, down[1])
+            left, first, last = resample.band(rows, start, stop)
+            np.greater(left @ narrow[first:last], threshold, out=mask[start:stop, slice(*across)])
+        return mask
+
+    def to_logits(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring low-resolution logits (h, h) to the slice without cutting them: (rows, columns)."""
+        return resample.resize(logits, *self._inverse(logits.shape[0]))
+
+    def to_low_resolution(self, image: NDArray[Any], side: int) -> NDArray[np.float32]:
+        """Average (rows, columns) values over the pixels of a (side, side) logit map; 0 in the padding."""
+        size = self.preprocessing.size
+        rows, columns = self.fitted
+        padded = np.zeros((size, size), np.float32)
+        padded[:rows, :columns] = resample.resize(
+            image, resample.area(self.shape[0], rows), resample.area(self.shape[1], columns)
+        )
+        return resample.resize(padded, resample.area(size, side), resample.area(size, side))
+
+    def _fit(self, size: int) -> tuple[int, int]:
+        if self.preprocessing.fit == "stretch":
+            return size, size
+        scale = size / max(self.shape)
+        rows, columns = (max(1, int(side * scale + 0.5)) for side in self.shape)
+        return rows, columns
+
+    def _scaled(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Resize and round to whole grey values, as the libraries do that the models were trained with."""
+        rows, columns = self.fitted
+        if (rows, columns) == self.shape:
+            return image.astype(np.float32)
+        matrix = resample.area if self.preprocessing.interpolation == "area" else resample.antialiased
+        resized = resample.resize(image, matrix(self.shape[0], rows), matrix(self.shape[1], columns))
+        return np.rint(resized)
+
+    def _normalised(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.preprocessing.normalise == "min-max":
+            low, high = image.min(), image.max()
+            return (image - low) / np.maximum(high - low, np.float32(1e-8))
+        mean, std = (np.float32(values) for values in (self.preprocessing.mean, self.preprocessing.std))
+        return (image - mean) / std
+
+    def _inverse(self, side: int) -> tuple[csr_matrix, csr_matrix]:
+        """Return the matrices from (side, side) logits to the rows and to the columns of the slice."""
+        size = self.preprocessing.size
+        rows, columns = self.fitted
+        return _back(side, size, rows, self.shape[0]), _back(side, size, columns, self.shape[1])
+
+
+@lru_cache(maxsize=32)
+def _back(side: int, size: int, fitted: int, full: int) -> csr_matrix:
+    """Compose logits → input → crop → slice along one axis."""
+    composed = resample.bilinear(fitted, full) @ resample.bilinear(side, size)[:fitted]
+    return composed.tocsr()
+
+
+def _reach(matrix: csr_matrix, used: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """Return the first and one past the last row of `matrix` that a `used` column reaches."""
+    (where,) = np.nonzero(matrix @ used.astype(np.float32))
+    return (int(where[0]), int(where[-1]) + 1) if where.size else None

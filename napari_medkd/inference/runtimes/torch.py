@@ -1,0 +1,90 @@
+"""Torch: any model on a CPU or a CUDA device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_medkd.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_medkd.models.promptable import PromptableModel
+
+
+class TorchRuntime:
+    """Runs a `PromptableModel` in 32-bit floats.
+
+    Half precision was measured to change LiteMedSAM's masks (IoU 0.96 with its own), so it is not used.
+
+    Parameters
+    ----------
+    model : PromptableModel
+        With its weights loaded.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    threads : int
+        CPU threads; 0 leaves torch's own choice.
+    """
+
+    def __init__(self, model: PromptableModel, device: str = "cpu", threads: int = 0) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+        self._device = _usable(device)
+        self._model = model.eval().to(self._device, memory_format=torch.channels_last)
+
+    @property
+    def name(self) -> str:
+        """What runs it, for people."""
+        if self._device.type == "cuda":
+            return f"torch, {torch.cuda.get_device_name(self._device)}"
+        return f"torch, CPU, {torch.get_num_threads()} threads"
+
+    def encode(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Encode a normalised, padded image (1, 3, S, S)."""
+        with torch.inference_mode():
+            pixels = self._tensor(image).contiguous(memory_format=torch.channels_last)
+            return _array(self._model.encode(pixels).contiguous())
+
+    def decode(
+        self,
+        features: Any,
+        coordinates: NDArray[np.float32],
+        labels: NDArray[np.float32],
+        mask: NDArray[np.float32] | None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Answer one prompt; see `Runtime.decode`."""
+        with torch.inference_mode():
+            previous = None if mask is None else self._tensor(mask)
+            logits, scores = self._model.decode(
+                self._tensor(features), self._tensor(coordinates), self._tensor(labels), previous
+            )
+            return _array(logits[0]), _array(scores[0])
+
+    def close(self) -> None:
+        """Nothing to release: the model goes with this object."""
+
+    def _tensor(self, array: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.float().cpu().numpy()
+    return array
+
+
+def _usable(device: str) -> torch.device:
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise ModelUnavailable(f"{device!r} is not a device.", "Use auto, cpu, cuda or cuda:N.") from None
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ModelUnavailable(
+            f"The device {device} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices.",
+            "Choose auto or cpu, or install the NVIDIA driver.",
+        )
+    return chosen
