@@ -77,7 +77,9 @@ class RepViT(nn.Module):
         stages = []
         for index, (width, depth) in enumerate(zip(widths, depths, strict=True)):
             last = index == len(widths) - 1
-            blocks = [RepViTBlock(width, 2, 3, block % 2 == 0, nn.GELU, legacy) for block in range(depth)]
+            blocks: list[nn.Module] = [
+                RepViTBlock(width, 2, 3, block % 2 == 0, nn.GELU, legacy) for block in range(depth)
+            ]
             if index:
                 blocks.insert(0, Downsample(widths[index - 1], width, stride=1 if last and not fused else 2))
             if not last:
@@ -112,6 +114,7 @@ class Downsample(nn.Module):
         self.channel_mixer = RepVitMlp(outputs, 2 * outputs, nn.GELU)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Bring (B, inputs, H, W) to the stage's grid and width."""
         merged: Tensor = self.channel(self.spatial(features))
         mixed: Tensor = merged + self.channel_mixer(merged)
         return mixed
@@ -126,6 +129,7 @@ class Fusion(nn.Module):
         self.coarse = nn.Conv2d(coarse, outputs, 1, bias=False)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Add the coarse stage to the fine one."""
         raised = functional.interpolate(
             self.coarse(coarse), size=fine.shape[-2:], mode="bicubic", align_corners=False
         )
