@@ -104,7 +104,7 @@ class PromptableModel(nn.Module):
         scores : Tensor (P, M)
             Predicted intersection over union.
         """
-        dense = self._no_mask(features) if mask is None else self.embed_mask(mask)
+        dense = self.embed_no_mask(features) if mask is None else self.embed_mask(mask)
         return self.decode_embedded(features, self.embed_tokens(coordinates, labels), dense)
 
     def decode_embedded(self, features: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,6 +139,7 @@ class PromptableModel(nn.Module):
         dense: Tensor = self.prompt_encoder.mask_downscaling(mask)
         return dense
 
-    def _no_mask(self, features: Tensor) -> Tensor:
+    def embed_no_mask(self, features: Tensor) -> Tensor:
+        """Return the dense embedding of a prompt without a mask, (1, C, g, g)."""
         weight: Tensor = self.prompt_encoder.no_mask_embed.weight
         return weight.reshape(1, -1, 1, 1).expand(1, -1, *features.shape[-2:])

@@ -208,7 +208,9 @@ class WindowAttention(nn.Module):
         fused = self.qkv(self.norm(tokens)).reshape(batch, count, self.heads, 3, width // self.heads)
         query, key, value = fused.permute(3, 0, 2, 1, 4).unbind(0)
         bias = self.attention_biases[:, self.bias_index]
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])
+        # Spelt out, since the fused kernel's memory layout does not survive the export to ONNX.
+        weights = (query @ key.transpose(-2, -1) * key.shape[-1] ** -0.5 + bias).softmax(-1)
+        mixed = weights @ value
         projected: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
         return projected
 

@@ -1,0 +1,202 @@
+"""Write a model for ONNX Runtime, compare it with torch, and put it beside its weights.
+
+``python -m napari_medkd.models.export ID`` does so in a process of its own and reports in JSON lines; the
+viewer uses that, since importing torch in its own process would freeze it for most of a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medkd.errors import MedkdError, ModelUnavailable, missing_extra
+from napari_medkd.models.store import DECODER, ENCODER, ModelStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_medkd.models.card import ModelCard
+    from napari_medkd.models.promptable import PromptableModel
+
+_OPSET = 18
+_TOLERANCE = 1e-3  # of the logits' range: float32 rounding over 30 layers is a hundred times smaller
+_MIN_IOU = 0.999
+
+
+def export_onnx(
+    model_id: str, store: ModelStore | None = None, progress: Callable[[str], None] | None = None
+) -> dict[str, Path]:
+    """Export a model and add the two files to its package.
+
+    Returns
+    -------
+    files : dict
+        ``encoder.onnx`` and ``decoder.onnx`` → where they lie.
+
+    Raises
+    ------
+    ModelUnavailable
+        Where the exported model does not answer like the original; nothing is added then.
+    """
+    store = store or ModelStore()
+    tell = progress or (lambda sentence: None)
+    card = store.get(model_id)
+    tell(f"Loading {card.title}…")
+    model = store.build(model_id)
+    with tempfile.TemporaryDirectory(prefix="medkd-export-") as folder:
+        encoder, decoder = Path(folder) / ENCODER, Path(folder) / DECODER
+        tell(f"Preparing {card.title} for this computer, once…")
+        write_onnx(model, card, encoder, decoder)
+        tell("Comparing the prepared model with the original…")
+        compare(model, card, encoder, decoder)
+        store.install(card, {ENCODER: encoder, DECODER: decoder}, keep=True)
+    files = store.files(model_id)
+    return {name: files[name] for name in (ENCODER, DECODER)}
+
+
+def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path, decoder: Path) -> None:
+    """Write both graphs; the number of tokens of a prompt is free, everything else fixed."""
+    try:
+        import onnxscript  # noqa: F401  # torch's exporter needs it
+        import torch
+
+        from napari_medkd.models.graphs import DecoderGraph, EncoderGraph
+    except ModuleNotFoundError as error:
+        raise missing_extra(str(error.name), "torch", "Exporting a model") from error
+    image, features, coordinates, labels, mask, has_mask = (
+        torch.from_numpy(array) for array in example_inputs(card)
+    )
+    tokens = torch.export.Dim("tokens", min=1, max=256)
+    with _quiet():
+        torch.onnx.export(
+            EncoderGraph(model).eval(),
+            (image,),
+            encoder,
+            input_names=["image"],
+            output_names=["features"],
+            opset_version=_OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        torch.onnx.export(
+            DecoderGraph(model).eval(),
+            (features, coordinates, labels, mask, has_mask),
+            decoder,
+            input_names=["features", "coordinates", "labels", "mask", "has_mask"],
+            output_names=["logits", "scores"],
+            dynamic_shapes=({}, {1: tokens}, {1: tokens}, {}, {}),
+            opset_version=_OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def compare(model: PromptableModel, card: ModelCard, encoder: Path, decoder: Path) -> None:
+    """Raise `ModelUnavailable` where ONNX Runtime answers otherwise than torch on a made-up image."""
+    import torch
+    from onnxruntime import InferenceSession
+
+    image, _, coordinates, labels, mask, has_mask = example_inputs(card)
+    graphs = [InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (encoder, decoder)]
+    with torch.inference_mode():
+        features = model.encode(torch.from_numpy(image)).numpy()
+        _check_close(card, "embedding", features, graphs[0].run(None, {"image": image})[0])
+        for count, flag in ((labels.shape[1], has_mask), (2, 0 * has_mask)):
+            prompt = {"coordinates": coordinates[:, :count], "labels": labels[:, :count]}
+            previous = torch.from_numpy(mask) if flag else None
+            tokens = [torch.from_numpy(array) for array in prompt.values()]
+            logits, scores = model.decode(torch.from_numpy(features), *tokens, previous)
+            inputs = {"features": features, **prompt, "mask": mask, "has_mask": flag}
+            found = graphs[1].run(["logits", "scores"], inputs)
+            _check_close(card, "score", scores.numpy(), found[1])
+            _check_close(card, "answer", logits.numpy(), found[0])
+            _check_overlap(card, logits.numpy() > 0, found[0] > 0)
+
+
+def example_inputs(card: ModelCard) -> tuple[NDArray[np.float32], ...]:
+    """Return made-up inputs of a model: image, features, coordinates, labels, mask, has_mask."""
+    generator = np.random.default_rng(0)
+    size, frame = card.preprocessing.size, card.preprocessing.prompt_frame
+    grid, channels = card.architecture.grid, card.architecture.embedding_dim
+    row, column = np.mgrid[:size, :size].astype(np.float32) / size
+    image = np.exp(-((row - 0.5) ** 2 + (column - 0.4) ** 2) * 20)
+    image = np.broadcast_to(image, (1, 3, size, size)) + generator.normal(0, 0.02, (1, 3, size, size))
+    features = generator.normal(0, 0.1, (1, channels, grid, grid))
+    coordinates = np.array([[[0.2, 0.3], [0.6, 0.7], [0.4, 0.5]]]) * frame
+    labels = np.array([[2, 3, 1]])
+    mask = generator.normal(0, 4, (1, 1, 4 * grid, 4 * grid))
+    arrays = (image, features, coordinates, labels, mask, np.ones(1))
+    return tuple(np.ascontiguousarray(array, dtype=np.float32) for array in arrays)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export in a process of its own; a JSON object a line: progress, then finished or failed."""
+    parser = argparse.ArgumentParser(prog="python -m napari_medkd.models.export")
+    parser.add_argument("id")
+    parser.add_argument("--folder", type=Path, help="model folder, instead of the user's own")
+    chosen = parser.parse_args(arguments)
+    try:
+        files = export_onnx(chosen.id, ModelStore(chosen.folder), lambda text: _tell("progress", text=text))
+    except MedkdError as error:
+        _tell("failed", message=error.message, hint=error.hint)
+        return 2
+    _tell("finished", files=sorted(files))
+    return 0
+
+
+def _tell(kind: str, **content: Any) -> None:
+    sys.stdout.write(json.dumps({"kind": kind, **content}) + "\n")
+    sys.stdout.flush()
+
+
+def _check_close(card: ModelCard, what: str, wanted: NDArray[Any], found: NDArray[Any]) -> None:
+    difference = float(np.abs(wanted - found).max())
+    allowed = _TOLERANCE * max(1.0, float(np.abs(wanted).max()))
+    if not difference <= allowed:
+        raise ModelUnavailable(
+            f"The {what} of the exported {card.title} differs from the original by {difference:.3g} "
+            f"(at most {allowed:.3g} is expected).",
+            "Use the runtime torch for this model.",
+        )
+
+
+def _check_overlap(card: ModelCard, wanted: NDArray[np.bool_], found: NDArray[np.bool_]) -> None:
+    either = int((wanted | found).sum())
+    overlap = float((wanted & found).sum()) / either if either else 1.0
+    if overlap < _MIN_IOU:
+        raise ModelUnavailable(
+            f"The exported {card.title} gives other masks than the original (IoU {overlap:.4f}).",
+            "Use the runtime torch for this model.",
+        )
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 - a context manager, named like one
+    """Silence what the exporter says about itself; nothing in it is for the user to act on."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        for module in (r"torch\.", r"onnxscript", r"copyreg", r"timm", r"segment_anything"):
+            warnings.filterwarnings("ignore", module=module)
+        self._level = logging.getLogger("torch.onnx").level
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        return entered
+
+    def __exit__(self, *details: object) -> None:
+        logging.getLogger("torch.onnx").setLevel(self._level)
+        super().__exit__(*details)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
