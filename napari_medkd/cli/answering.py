@@ -1,0 +1,108 @@
+"""Ask a model through a session, as the viewer does, and write what it answers."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from napari_medkd.cli.info import describe_window
+from napari_medkd.cli.prompting import AXES
+from napari_medkd.cli.reports import ClickReport, SegmentReport
+from napari_medkd.core.prompts import Box
+from napari_medkd.errors import InvalidPrompt, StorageError
+from napari_medkd.inference import load_segmenter
+from napari_medkd.session import Session, SyncWorker
+from napari_medkd.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_medkd.core.prompts import Prompt
+    from napari_medkd.core.volume import Volume
+    from napari_medkd.inference.segmenter import Segmenter
+    from napari_medkd.session.state import Proposal
+
+Step = Literal["read", "load", "segment"]
+
+
+class Clock:
+    """Seconds of each step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Step, float] = {}
+
+    @contextmanager
+    def measure(self, step: Step) -> Iterator[None]:
+        """Take the time of what is done inside."""
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = round(time.perf_counter() - start, 4)
+
+
+def load(model: str | None, device: str | None, runtime: str | None) -> Segmenter:
+    """Load a model; what is not said comes from the user's settings."""
+    chosen = Settings.load()
+    return load_segmenter(
+        model or chosen.default_model, device=device or chosen.device, runtime=runtime or chosen.runtime
+    )
+
+
+def ask(volume: Volume, segmenter: Segmenter, prompt: Prompt) -> Session:
+    """Return a session whose proposal is the model's answer; one that is not empty."""
+    session = Session(SyncWorker(), journal_folder=None)
+    session.open(volume)
+    session.set_plane(prompt.plane)
+    session.set_segmenter(segmenter)
+    session.set_prompt(prompt)
+    if session.error is not None:
+        raise session.error
+    if session.proposal is None or not session.proposal.mask.any():
+        raise InvalidPrompt(
+            "The model found nothing there; no mask was written.",
+            "Try a box around the whole object, another window, or another model.",
+        )
+    return session
+
+
+def write(session: Session, out: Path, overlay: Path | None, clock: Clock) -> SegmentReport:
+    """Commit the proposal, write the mask and the overlay, and say what was done."""
+    volume, segmenter, proposal = session.volume, session.segmenter, session.proposal
+    assert volume is not None and segmenter is not None and proposal is not None
+    session.commit()
+    session.save(out)
+    if overlay is not None:
+        _draw(volume, proposal, overlay)
+    prompt, pixels = proposal.prompt, int(proposal.mask.sum())
+    rows, columns = volume.geometry.plane_spacing(prompt.plane)
+    left, top, right, bottom = map(int, _corners(Box.around(proposal.mask)))
+    return SegmentReport(
+        model=segmenter.card.id,
+        runtime=segmenter.runtime_name,
+        axis=AXES[prompt.plane.axis],
+        slice=prompt.plane.index,
+        box=_corners(prompt.box) if prompt.box else None,
+        points=[ClickReport(x=p.column, y=p.row, positive=p.positive) for p in prompt.points],
+        window=describe_window(volume),
+        score=proposal.score,
+        pixels=pixels,
+        area_mm2=pixels * rows * columns if volume.geometry.from_file else None,
+        bounds=(left, top, right, bottom),
+        mask=str(out),
+        overlay=str(overlay) if overlay else None,
+        seconds=clock.seconds,
+    )
+
+
+def _draw(volume: Volume, proposal: Proposal, path: Path) -> None:
+    from napari_medkd.cli.overlay import draw_overlay
+
+    try:
+        draw_overlay(volume, proposal.prompt, proposal.mask).save(path, format="PNG")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error}.", "Choose another place.") from error
+
+
+def _corners(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.right, box.bottom

@@ -1,0 +1,137 @@
+"""``medkd models``: what is installed, what can be had, and the licences of both."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from napari_medkd.cli.reports import ModelReport
+
+app = typer.Typer(name="models", help="List, get and choose models.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Model id; see medkd models list.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("list")
+def list_models(json: Json = False) -> None:
+    """List the models that are installed and those that can be had."""
+    from napari_medkd.cli.library import all_models
+    from napari_medkd.cli.output import print_json, print_table
+    from napari_medkd.cli.reports import ModelsReport
+
+    reports = all_models()
+    if json:
+        print_json(ModelsReport(models=reports))
+        return
+    rows = [
+        (report.id, report.title, _state(report), ", ".join(report.capabilities), _licence(report))
+        for report in reports
+    ]
+    print_table(("Id", "Model", "State", "Understands", "Licence of the weights"), rows)
+
+
+@app.command("show")
+def show(model: Id, json: Json = False) -> None:
+    """Show one model: what it is, where it comes from, what it may be used for."""
+    from napari_medkd.cli.library import one_model
+
+    _print(one_model(model), json)
+
+
+@app.command("fetch")
+def fetch(
+    model: Id,
+    accept: Annotated[
+        bool, typer.Option("--accept-licence", help="Agree to the licence of the weights without a question.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Take the file from here instead."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Download a model, resuming what an earlier try left, after showing the licence of its weights."""
+    from napari_medkd.cli import library
+    from napari_medkd.cli.output import progress_bar
+
+    library.check_licence(model, accept)
+    with progress_bar(f"Fetching {model}") as update:
+        report = library.fetch(model, folder, update)
+    _print(report, json)
+
+
+@app.command("add")
+def add(
+    path: Annotated[
+        Path,
+        typer.Argument(help="A model package (folder or zip file), or the checkpoint of a known model."),
+    ],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a model of the same id.")] = False,
+    json: Json = False,
+) -> None:
+    """Install a model from a file or a folder."""
+    from napari_medkd.cli.library import one_model
+    from napari_medkd.models.store import ModelStore
+
+    _print(one_model(ModelStore().add(path, replace=replace).id), json)
+
+
+@app.command("remove")
+def remove(model: Id) -> None:
+    """Delete the files of an installed model."""
+    from napari_medkd.cli.output import say
+    from napari_medkd.models.store import ModelStore
+
+    ModelStore().remove(model)
+    say(f"{model} was removed.")
+
+
+@app.command("default")
+def default(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="The new default; left out, it is only said."),
+    ] = None,
+) -> None:
+    """Say or choose the model that a session starts with."""
+    from napari_medkd.models.store import ModelStore
+    from napari_medkd.settings import Settings
+
+    settings = Settings.load()
+    if model is not None:
+        settings.default_model = ModelStore().get(model).id
+        settings.save()
+    typer.echo(settings.default_model)
+
+
+def _state(report: "ModelReport") -> str:
+    words = ["installed" if report.installed else "can be fetched"]
+    words += ["exported"] if report.onnx else []
+    words += ["default"] if report.default else []
+    return ", ".join(words)
+
+
+def _licence(report: "ModelReport") -> str:
+    return (report.licence or "not stated") + ("" if report.commercial_use else " (non-commercial)")
+
+
+def _print(report: "ModelReport", json: bool) -> None:
+    from napari_medkd.cli.output import print_facts, print_json
+
+    if json:
+        print_json(report)
+        return
+    facts = {
+        "Id": report.id,
+        "Model": report.title,
+        "What it is": report.description,
+        "State": _state(report),
+        "Understands": ", ".join(report.capabilities),
+        "Trained on": ", ".join(report.modalities),
+        "Parameters": f"{report.parameters / 1e6:.1f} million" if report.parameters else "",
+        "Licence": _licence(report),
+        "Source": report.source,
+    }
+    print_facts({label: value for label, value in facts.items() if value})

@@ -1,0 +1,103 @@
+"""What ``--json`` prints: the models that programs may rely on, and the reference is made from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Report(BaseModel):
+    """One JSON object on standard output."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+
+
+class WindowReport(BaseModel):
+    """An intensity window."""
+
+    low: float = Field(description="Stored value that is shown black.")
+    high: float = Field(description="Stored value that is shown white.")
+    name: str = Field(description="What it is called or how it was guessed.")
+
+
+class InfoReport(Report):
+    """What `medkd info` prints: the image as it was understood, with nothing that names the patient."""
+
+    shape: tuple[int, int, int] = Field(description="Voxels along (z, y, x); one slice for a picture.")
+    channels: int = Field(description="3 for colour, 1 otherwise.")
+    dtype: str = Field(description="Type of the stored values.")
+    spacing_mm: tuple[float, float, float] | None = Field(
+        description="Millimetres between voxels along (z, y, x); null where the file does not say."
+    )
+    orientation: str | None = Field(
+        description="Where z, y and x lead, as anatomical letters (SPL); null where the file does not say."
+    )
+    oblique: bool = Field(description="Whether an axis leans from the anatomical ones.")
+    affine: list[list[float]] | None = Field(
+        description="4 by 4, (z, y, x, 1) index to (R, A, S, 1) millimetres; null where not in the file."
+    )
+    modality: str = Field(description="CT, MR, US, …; RGB or GRAY for pictures.")
+    window: WindowReport = Field(description="The intensity window that was guessed.")
+    notes: list[str] = Field(description="What was chosen in reading, for people.")
+
+
+class ClickReport(BaseModel):
+    """One click."""
+
+    x: float
+    y: float
+    positive: bool = Field(description="True inside the object, false outside it.")
+
+
+class SegmentReport(Report):
+    """What `medkd segment` prints."""
+
+    model: str = Field(description="Id of the model that answered.")
+    runtime: str = Field(description="What ran it.")
+    axis: Literal["z", "y", "x"] = Field(description="The axis that the slice lies across.")
+    slice: int = Field(description="Index of the slice along that axis.")
+    box: tuple[float, float, float, float] | None = Field(description="The box prompt: x0, y0, x1, y1.")
+    points: list[ClickReport] = Field(description="The point prompts.")
+    window: WindowReport = Field(description="The intensity window that the model saw.")
+    score: float | None = Field(description="The model's own estimate of the mask's overlap with the truth.")
+    pixels: int = Field(description="Pixels in the mask.")
+    area_mm2: float | None = Field(description="Their area; null where the file gives no spacing.")
+    bounds: tuple[int, int, int, int] = Field(description="Tight box of the mask: x0, y0, x1, y1, inclusive.")
+    mask: str = Field(description="Where the mask was written.")
+    overlay: str | None = Field(description="Where the overlay was written.")
+    seconds: dict[Literal["read", "load", "segment"], float] = Field(
+        description="Time to read the image, to load the model, and to encode and answer."
+    )
+
+
+class ModelReport(Report):
+    """One model, as `medkd models list`, `show`, `add` and `fetch` print it."""
+
+    id: str
+    title: str
+    description: str
+    installed: bool = Field(description="Whether its weights are on this computer.")
+    default: bool = Field(description="Whether a session starts with it.")
+    onnx: bool = Field(description="Whether it can run on ONNX Runtime, without torch.")
+    capabilities: list[str] = Field(description="Kinds of prompt that it understands.")
+    modalities: list[str] = Field(description="What it was trained on.")
+    parameters: int = Field(description="Number of parameters; 0 where unknown.")
+    licence: str = Field(description="Licence of the weights.")
+    commercial_use: bool = Field(description="False where that licence forbids it.")
+    source: str = Field(description="Where the weights come from.")
+
+
+class ModelsReport(Report):
+    """What `medkd models list` prints."""
+
+    models: list[ModelReport]
+
+
+class ExportReport(Report):
+    """What `medkd export` prints."""
+
+    model: str = Field(description="Id of the exported model.")
+    files: dict[str, str] = Field(description="File name → where it was written.")

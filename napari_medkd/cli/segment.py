@@ -1,0 +1,117 @@
+"""``medkd segment``: one object on one slice, from a box or clicks to a mask file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from napari_medkd.errors import StorageError
+
+if TYPE_CHECKING:
+    from napari_medkd.cli.reports import SegmentReport
+
+
+def segment(
+    image: Annotated[Path, typer.Argument(help="Image file, or the folder of a DICOM series.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="Mask to write: .nii.gz, .nii, .nrrd, .mha, .tif or .png."),
+    ],
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="X0,Y0,X1,Y1", help="Two opposite corner pixels of a box around the object."),
+    ] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y",
+            help="A pixel inside the object; with a leading minus sign, --point=-X,Y, one outside it. "
+            "May be given many times.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="ID", help="Model; see medkd models list. [default: your default]")
+    ] = None,
+    slice_: Annotated[
+        int | None, typer.Option("--slice", metavar="K", help="Slice, from 0, in the file's own order.")
+    ] = None,
+    axis: Annotated[
+        Literal["z", "y", "x"], typer.Option(help="Axis across which the slice lies; z is the file's last.")
+    ] = "z",
+    frame: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Time point or page, where the file has several.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(metavar="UID", help="DICOM series, where the folder holds several.")
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="LOW,HIGH", help="Stored values shown black and white. [default: guessed]"),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    runtime: Annotated[
+        Literal["auto", "onnx", "torch"] | None, typer.Option(help="What runs the model.")
+    ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Also draw the slice with contour and prompts.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Segment one object on one slice into a mask file.
+
+    The mask has the size and geometry of the image. Pixels are counted from 0, x to the right and y down, as the slice is stored in the file.
+    """
+    from napari_medkd.cli import answering
+    from napari_medkd.cli.prompting import build_prompt, choose_plane, parse_window
+    from napari_medkd.io import read_volume
+
+    for target in (out, overlay):
+        _check_target(target, overwrite)
+    clock = answering.Clock()
+    with clock.measure("read"):
+        volume = read_volume(image, series=series, frame=frame or 0)
+    if window is not None:
+        volume = volume.with_window(parse_window(window))
+    prompt = build_prompt(choose_plane(volume, axis, slice_), box, point or [])
+    prompt.check(prompt.plane.shape(volume.shape))
+    with clock.measure("load"):
+        segmenter = answering.load(model, device, runtime)
+    try:
+        with clock.measure("segment"):
+            session = answering.ask(volume, segmenter, prompt)
+        report = answering.write(session, out, overlay, clock)
+    finally:
+        segmenter.close()
+    _print(report, json, volume.notes)
+
+
+def _check_target(path: Path | None, overwrite: bool) -> None:
+    """Refuse early what could not be written after the model has worked."""
+    if path is None:
+        return
+    if path.exists() and not overwrite:
+        raise StorageError(f"{path} exists already.", "Choose another name, or add --overwrite.")
+    if not path.parent.is_dir():
+        raise StorageError(f"The folder {path.parent} does not exist.", "Make it, or choose another one.")
+
+
+def _print(report: "SegmentReport", json: bool, notes: tuple[str, ...]) -> None:
+    from napari_medkd.cli.output import print_facts, print_json, say
+
+    for note in notes:
+        say(note)
+    if json:
+        print_json(report)
+        return
+    area = "" if report.area_mm2 is None else f", {report.area_mm2:.4g} mm²"
+    left, top, right, bottom = report.bounds
+    facts = {
+        "Mask": report.mask,
+        "Object": f"{report.pixels} pixels{area}, x {left} to {right}, y {top} to {bottom}, "
+        f"slice {report.slice} along {report.axis}",
+        "Score": "none" if report.score is None else f"{report.score:.2f} (the model's own estimate)",
+        "Model": f"{report.model} on {report.runtime}",
+        "Time": ", ".join(f"{step} {seconds:.2f} s" for step, seconds in report.seconds.items()),
+    }
+    print_facts(facts | ({"Overlay": report.overlay} if report.overlay else {}))
