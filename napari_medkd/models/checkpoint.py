@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medkd.errors import ModelUnavailable, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from torch import Tensor, nn
 
@@ -51,7 +51,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, _safetensor_error()) as error:
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        pickle.UnpicklingError,
+        _safetensor_error(),
+    ) as error:
         raise ModelUnavailable(
             f"{path.name} is not a readable checkpoint: it is truncated, damaged or holds more than weights.",
             "Get the file again from its source.",
@@ -68,6 +75,12 @@ def write_state(state: Mapping[str, Tensor], path: Path) -> None:
 
 def load_state(model: nn.Module, state: Mapping[str, Tensor], title: str) -> None:
     """Load `state` strictly, or say what is missing, unexpected or of another shape."""
+    check_state(model, state, title)
+    model.load_state_dict(state, strict=False)
+
+
+def check_state(model: nn.Module, state: Mapping[str, Tensor], title: str) -> None:
+    """Raise `ModelUnavailable` where `state` does not fit; `model` may be on torch's meta device."""
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in state if name not in wanted]
@@ -86,7 +99,6 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], title: str) -> Non
             f"The weights do not fit {title}: of {len(wanted)} tensors {'; '.join(parts)}.",
             "Check that the file belongs to this model.",
         )
-    model.load_state_dict(state, strict=False)
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
@@ -96,7 +108,9 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     for key in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not any(isinstance(value, torch.Tensor) for value in content.values()):
+    if not isinstance(content, dict) or not any(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
         raise ModelUnavailable(f"{path.name} holds no weights.", "Choose a checkpoint file of a model.")
     state = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     prefix = "module."

@@ -34,7 +34,7 @@ _SIZES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 def repvit(
     size: Literal["m1", "m2.3"] = "m1",
     neck: Literal["fused", "plain"] = "fused",
-    plain_norm: bool = False,
+    sum_norm: bool = False,
     widths: Sequence[int] = (),
     depths: Sequence[int] = (),
     embedding_dim: int = 256,
@@ -48,7 +48,7 @@ def repvit(
     neck : "fused" or "plain"
         Fused: the last stage is at a stride of 32 and added to the one before (EdgeSAM). Plain: the last
         stage stays at 16 and is read alone (RepViT-SAM).
-    plain_norm : bool
+    sum_norm : bool
         False where each branch of a depthwise block has its own batch norm (the first RepViT, as in
         EdgeSAM); True where their sum has one too (the later RepViT, as in RepViT-SAM).
     widths, depths : sequence of 4 int
@@ -61,7 +61,7 @@ def repvit(
         widths or own_widths,
         depths or own_depths,
         fused=neck == "fused",
-        legacy=not plain_norm,
+        legacy=not sum_norm,
         embedding_dim=embedding_dim,
     )
 
