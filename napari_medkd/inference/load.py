@@ -15,7 +15,8 @@ from napari_medkd.errors import MedkdError, ModelUnavailable, missing_extra
 from napari_medkd.inference.runtimes.child import ChildRuntime, RuntimeChoice
 from napari_medkd.inference.runtimes.onnx import OnnxRuntime
 from napari_medkd.inference.sam_segmenter import SamSegmenter
-from napari_medkd.models.store import DECODER, ENCODER, ModelStore
+from napari_medkd.models.package import DECODER, ENCODER
+from napari_medkd.models.store import ModelStore
 from napari_medkd.settings import Settings
 
 if TYPE_CHECKING:

@@ -51,7 +51,8 @@ class Frame:
         """
         rows, columns = self._fit(self.preprocessing.prompt_frame)
         scale = np.array([rows / self.shape[0], columns / self.shape[1]])
-        return (np.asarray(points, np.float64).reshape(-1, 2) * scale)[:, ::-1].astype(np.float32)
+        scaled = np.asarray(points, np.float64).reshape(-1, 2) * scale
+        return np.ascontiguousarray(scaled[:, ::-1], dtype=np.float32)
 
     def to_mask(self, logits: NDArray[np.float32], threshold: float = 0.0) -> NDArray[np.bool_]:
         """Bring low-resolution logits (h, h) to the slice and cut them: (rows, columns) bool.
@@ -62,7 +63,7 @@ class Frame:
         mask = np.zeros(self.shape, np.bool_)
         above = logits > threshold
         rows, columns = self._inverse(logits.shape[0])
-        down, across = _reach(rows, above.any(axis=1)), _reach(columns, above.any(axis=0))
+        down, across = _reach(rows, above, axis=1), _reach(columns, above, axis=0)
         if down is None or across is None:
             return mask
         right, first, last = resample.band(columns, *across)
@@ -101,13 +102,14 @@ class Frame:
             return image.astype(np.float32)
         matrix = resample.area if self.preprocessing.interpolation == "area" else resample.antialiased
         resized = resample.resize(image, matrix(self.shape[0], rows), matrix(self.shape[1], columns))
-        return np.rint(resized)
+        return np.rint(resized, out=resized)
 
     def _normalised(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.preprocessing.normalise == "min-max":
-            low, high = image.min(), image.max()
-            return (image - low) / np.maximum(high - low, np.float32(1e-8))
-        mean, std = (np.float32(values) for values in (self.preprocessing.mean, self.preprocessing.std))
+            low = float(image.min())
+            return (image - low) / max(float(image.max()) - low, 1e-8)
+        mean = np.array(self.preprocessing.mean, np.float32)
+        std = np.array(self.preprocessing.std, np.float32)
         return (image - mean) / std
 
     def _inverse(self, side: int) -> tuple[csr_matrix, csr_matrix]:
@@ -124,7 +126,7 @@ def _back(side: int, size: int, fitted: int, full: int) -> csr_matrix:
     return composed.tocsr()
 
 
-def _reach(matrix: csr_matrix, used: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """Return the first and one past the last row of `matrix` that a `used` column reaches."""
-    (where,) = np.nonzero(matrix @ used.astype(np.float32))
+def _reach(matrix: csr_matrix, above: NDArray[np.bool_], axis: int) -> tuple[int, int] | None:
+    """Return the first and one past the last row of `matrix` that anything in `above` reaches."""
+    (where,) = np.nonzero(matrix @ np.any(above, axis=axis).astype(np.float32))
     return (int(where[0]), int(where[-1]) + 1) if where.size else None

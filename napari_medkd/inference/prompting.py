@@ -150,7 +150,7 @@ def _mask(
     """Return the previous logits with what the user painted pushed to certainty."""
     logits = previous
     if logits is None and prompt.lasso is not None:
-        inside = polygon2mask(frame.shape, np.asarray(prompt.lasso.path))
+        inside: NDArray[np.bool_] = polygon2mask(frame.shape, np.asarray(prompt.lasso.path))  # type: ignore[no-untyped-call]
         logits = np.where(frame.to_low_resolution(inside, side) > 0.5, _SURE, -_SURE)
     if prompt.edits is not None:
         values = prompt.edits.values

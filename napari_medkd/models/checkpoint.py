@@ -76,7 +76,7 @@ def write_state(state: Mapping[str, Tensor], path: Path) -> None:
 def load_state(model: nn.Module, state: Mapping[str, Tensor], title: str) -> None:
     """Load `state` strictly, or say what is missing, unexpected or of another shape."""
     check_state(model, state, title)
-    model.load_state_dict(state, strict=False)
+    model.load_state_dict(state, strict=False)  # lenient about batch counters only
 
 
 def check_state(model: nn.Module, state: Mapping[str, Tensor], title: str) -> None:

@@ -12,16 +12,18 @@ import logging
 import sys
 import tempfile
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_medkd.errors import MedkdError, ModelUnavailable, missing_extra
-from napari_medkd.models.store import DECODER, ENCODER, ModelStore
+from napari_medkd.models.package import DECODER, ENCODER
+from napari_medkd.models.store import ModelStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -116,8 +118,8 @@ def compare(model: PromptableModel, card: ModelCard, encoder: Path, decoder: Pat
         for count, flag in ((labels.shape[1], has_mask), (2, 0 * has_mask)):
             prompt = {"coordinates": coordinates[:, :count], "labels": labels[:, :count]}
             previous = torch.from_numpy(mask) if flag else None
-            tokens = [torch.from_numpy(array) for array in prompt.values()]
-            logits, scores = model.decode(torch.from_numpy(features), *tokens, previous)
+            points, kinds = (torch.from_numpy(array) for array in prompt.values())
+            logits, scores = model.decode(torch.from_numpy(features), points, kinds, previous)
             inputs = {"features": features, **prompt, "mask": mask, "has_mask": flag}
             found = graphs[1].run(["logits", "scores"], inputs)
             _check_close(card, "score", scores.numpy(), found[1])
@@ -182,20 +184,19 @@ def _check_overlap(card: ModelCard, wanted: NDArray[np.bool_], found: NDArray[np
         )
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801 - a context manager, named like one
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Silence what the exporter says about itself; nothing in it is for the user to act on."""
-
-    def __enter__(self) -> Any:
-        entered = super().__enter__()
-        for module in (r"torch\.", r"onnxscript", r"copyreg", r"timm", r"segment_anything"):
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    with warnings.catch_warnings():
+        for module in (r"torch\.", r"onnxscript", r"copyreg", r"segment_anything"):
             warnings.filterwarnings("ignore", module=module)
-        self._level = logging.getLogger("torch.onnx").level
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        return entered
-
-    def __exit__(self, *details: object) -> None:
-        logging.getLogger("torch.onnx").setLevel(self._level)
-        super().__exit__(*details)
+        log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
 
 
 if __name__ == "__main__":

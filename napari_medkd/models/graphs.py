@@ -20,6 +20,7 @@ class EncoderGraph(nn.Module):
         self.model = model
 
     def forward(self, image: Tensor) -> Tensor:
+        """Encode one image."""
         return self.model.encode(image)
 
 
@@ -33,6 +34,7 @@ class DecoderGraph(nn.Module):
     def forward(
         self, features: Tensor, coordinates: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
+        """Answer one prompt."""
         without = self.model.embed_no_mask(features)
         dense = has_mask * self.model.embed_mask(mask) + (1 - has_mask) * without
         sparse = self.model.embed_tokens(coordinates, labels)

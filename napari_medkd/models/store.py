@@ -6,31 +6,34 @@ import logging
 import os
 import shutil
 import tempfile
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from napari_medkd import settings
 from napari_medkd.errors import ModelUnavailable, StorageError, missing_extra
 from napari_medkd.models import litemedsam
-from napari_medkd.models.card import ModelCard
-from napari_medkd.models.checkpoint import check_digest, sha256
+from napari_medkd.models.checkpoint import check_digest, load_state, read_state, sha256, write_state
+from napari_medkd.models.package import (
+    CARD,
+    CHECKPOINTS,
+    DECODER,
+    ENCODER,
+    WEIGHTS,
+    check_package,
+    read_card,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
 
 logger = logging.getLogger(__name__)
 
-CARD = "card.json"
-WEIGHTS = "model.safetensors"
-ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
-SHIPPED = Path(__file__).parent / "weights"
-_CHECKPOINTS = (".safetensors", ".pth", ".pt")
+_SHIPPED = Path(__file__).parent / "weights"
 
 
 class ModelStore:
@@ -44,7 +47,7 @@ class ModelStore:
         The models inside the package.
     """
 
-    def __init__(self, folder: Path | None = None, shipped: Path = SHIPPED) -> None:
+    def __init__(self, folder: Path | None = None, shipped: Path = _SHIPPED) -> None:
         self.folder = folder or settings.home() / "models"
         self._shipped = shipped
         self._verified: dict[Path, tuple[int, int, str]] = {}
@@ -57,18 +60,16 @@ class ModelStore:
         for root in (self._shipped, self.folder):
             for path in sorted(root.glob(f"[!.]*/{CARD}")):
                 try:
-                    card = _read_card(path)
+                    cards[path.parent.name] = read_card(path.parent)
                 except ModelUnavailable as error:
                     logger.warning("%s", error)
-                    continue
-                cards[card.id] = card
         return sorted(cards.values(), key=lambda card: card.title.lower())
 
     def get(self, model_id: str) -> ModelCard:
         """Return the card of a model; an unknown one is a `ModelUnavailable` that lists the known."""
         folder = self._package(model_id)
         if folder is not None:
-            return _read_card(folder / CARD)
+            return read_card(folder)
         if model_id == litemedsam.CARD.id and litemedsam.checkpoint_path() is not None:
             return litemedsam.CARD
         known = ", ".join(card.id for card in self.list()) or "none"
@@ -79,12 +80,13 @@ class ModelStore:
     def files(self, model_id: str) -> dict[str, Path]:
         """Return the files of a model that are there, by name; their digests are not looked at."""
         folder = self._package(model_id)
-        found = {}
+        found: dict[str, Path] = {}
         for name in self.get(model_id).files:
-            places = [folder / name] if folder else []
-            if name == litemedsam.CHECKPOINT and (inside := litemedsam.checkpoint_path()):
-                places.append(inside)
-            found.update({name: place for place in places[::-1] if place.is_file()})
+            place = folder / name if folder else None
+            if (place is None or not place.is_file()) and name == litemedsam.CHECKPOINT:
+                place = litemedsam.checkpoint_path()
+            if place is not None and place.is_file():
+                found[name] = place
         return found
 
     def verified(self, model_id: str, name: str) -> Path:
@@ -102,7 +104,7 @@ class ModelStore:
 
     def weights_name(self, model_id: str) -> str | None:
         """Return which file holds the weights for torch; None where the model is only there exported."""
-        return next((name for name in self.files(model_id) if name.endswith(_CHECKPOINTS)), None)
+        return next((name for name in self.files(model_id) if name.endswith(CHECKPOINTS)), None)
 
     def has_export(self, model_id: str) -> bool:
         """Tell whether the model can run on ONNX Runtime."""
@@ -110,8 +112,6 @@ class ModelStore:
 
     def build(self, model_id: str) -> PromptableModel:
         """Build the network with its weights. Imports torch."""
-        from napari_medkd.models.checkpoint import load_state, read_state
-
         name = self.weights_name(model_id)
         card = self.get(model_id)
         if name is None:
@@ -128,47 +128,50 @@ class ModelStore:
         load_state(model, state, card.title)
         return model
 
-    def add(self, path: Path, *, replace: bool = False) -> ModelCard:
+    def add(self, path: Path, *, replace: bool = False, model_id: str = "") -> ModelCard:
         """Take a model in.
 
         Parameters
         ----------
         path : Path
             A package (a folder or zip file with ``card.json`` and the files it names), or the bare checkpoint
-            of a known model, which is recognised by its digest or its contents.
+            of a known model, which is recognised by its digest or its contents. A checkpoint imports torch.
         replace : bool
             Whether a model of the same id is replaced; otherwise that is an error.
+        model_id : str
+            Which model a bare checkpoint is, where the file alone does not tell.
         """
         path = Path(path)
         if path.is_dir():
             return self._add_package(path, replace)
         if path.suffix.lower() == ".zip":
             with self._staging() as staging:
-                _unpack(path, staging)
+                unpack(path, staging)
                 return self._add_package(staging, replace)
-        if path.suffix.lower() in _CHECKPOINTS:
-            if not path.is_file():
-                raise ModelUnavailable(f"There is no file {path.name}.", "Check the path.")
-            return self._add_checkpoint(path, replace)
-        raise ModelUnavailable(
-            f"{path.name} is not a model: expected a folder or zip file with {CARD}, or a checkpoint "
-            f"({', '.join(_CHECKPOINTS)}).",
-            "Run medkd models list to see which models can be added.",
-        )
+        if path.suffix.lower() not in CHECKPOINTS:
+            raise ModelUnavailable(
+                f"{path.name} is not a model: expected a folder or zip file with {CARD}, or a checkpoint "
+                f"({', '.join(CHECKPOINTS)}).",
+                "Run medkd models list to see which models can be added.",
+            )
+        if not path.is_file():
+            raise ModelUnavailable(f"There is no file {path.name}.", "Check the path.")
+        return self._add_checkpoint(path, replace, model_id)
 
     def remove(self, model_id: str) -> None:
         """Delete a model of the user's folder; what is shipped cannot be removed."""
-        folder = self.folder / model_id
-        if not (folder / CARD).is_file():
-            self.get(model_id)
-            raise ModelUnavailable(f"{model_id} came with the installation and cannot be removed.")
+        if self._package(model_id) != self.folder / model_id:
+            title = self.get(model_id).title
+            raise ModelUnavailable(f"{title} came with the installation and cannot be removed.")
         try:
-            shutil.rmtree(folder)
+            shutil.rmtree(self.folder / model_id)
         except OSError as error:
-            raise StorageError(f"{model_id} could not be removed: {error}.", "Close what uses it.") from error
+            raise StorageError(
+                f"{model_id} could not be removed: {error.strerror or error}.", "Close what uses it."
+            ) from error
 
     def install(self, card: ModelCard, files: Mapping[str, Path], *, keep: bool = False) -> ModelCard:
-        """Put a model in place in one step: its files are copied, then its card is written with their digests.
+        """Put a model in place in one step: copy its files and write its card with their digests.
 
         With `keep`, files of an installed model of the same id stay where `files` does not name them.
         """
@@ -193,33 +196,21 @@ class ModelStore:
         return next((folder for folder in folders if (folder / CARD).is_file()), None)
 
     def _add_package(self, folder: Path, replace: bool) -> ModelCard:
-        card = _read_card(folder / CARD)
+        card = check_package(folder)
         self._check_free(card, replace)
-        names = set(card.files)
-        if not ({ENCODER, DECODER} <= names or any(name.endswith(_CHECKPOINTS) for name in names)):
-            raise ModelUnavailable(
-                f"The package of {card.title} holds no weights: expected {WEIGHTS}, or {ENCODER} and {DECODER}.",
-                "Ask for a complete package.",
-            )
-        for name, digest in card.files.items():
-            if Path(name).name != name:
-                raise ModelUnavailable(f"The package of {card.title} names a file outside itself: {name!r}.")
-            check_digest(folder / name, digest, card.title)
         return self.install(card, {name: folder / name for name in card.files})
 
-    def _add_checkpoint(self, path: Path, replace: bool) -> ModelCard:
+    def _add_checkpoint(self, path: Path, replace: bool, model_id: str) -> ModelCard:
         from napari_medkd.models.adoption import adopt
 
-        card, state = adopt(path)
+        card, state = adopt(path, model_id)
         self._check_free(card, replace)
-        from napari_medkd.models.checkpoint import write_state
-
         with self._staging() as staging:
             write_state(state, staging / WEIGHTS)
             return self.install(card, {WEIGHTS: staging / WEIGHTS})
 
     def _check_free(self, card: ModelCard, replace: bool) -> None:
-        if not replace and (self.folder / card.id).exists():
+        if not replace and (self.folder / card.id / CARD).exists():
             raise ModelUnavailable(
                 f"A model with the id {card.id} is installed already.",
                 "Remove it first, or say that it should be replaced.",
@@ -247,47 +238,11 @@ class ModelStore:
 
     def _swap(self, staging: Path, model_id: str) -> None:
         """Rename a finished folder into place."""
-        final = self.folder / model_id
+        final, old = self.folder / model_id, staging.with_name(f"{staging.name}-old")
         if final.exists():
-            final.rename(staging.with_name(f"{staging.name}-old"))
+            final.rename(old)
         staging.rename(final)
-        shutil.rmtree(staging.with_name(f"{staging.name}-old"), ignore_errors=True)
-
-
-def _read_card(path: Path) -> ModelCard:
-    try:
-        return ModelCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelUnavailable(f"{path.parent.name} has no {CARD}.", "Choose a model package.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelUnavailable(
-            f"The {CARD} of {path.parent.name} is not valid: {where}: {first['msg']}.",
-            "Remove the model and add it again.",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ModelUnavailable(
-            f"The {CARD} of {path.parent.name} cannot be read.", "Remove the model and add it again."
-        ) from error
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """Extract the plain files at the top of a zip file, or of its only folder."""
-    try:
-        with zipfile.ZipFile(archive) as package:
-            for info in package.infolist():
-                name = Path(info.filename).name
-                if info.is_dir() or len(Path(info.filename).parts) > 2 or not name:
-                    continue
-                with package.open(info) as source, (folder / name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
-    except FileNotFoundError:
-        raise ModelUnavailable(f"There is no file {archive.name}.", "Check the path.") from None
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ModelUnavailable(
-            f"{archive.name} is not a readable zip file.", "Get the file again from its source."
-        ) from error
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _link(source: str, target: str) -> None:

@@ -139,7 +139,7 @@ class ChildRuntime:
 
     def _start(self) -> Any:
         """Start the child and wait for its model; returns what runs it."""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, "-m", _MODULE],
             stdin=subprocess.PIPE,

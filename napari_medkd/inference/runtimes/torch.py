@@ -35,7 +35,7 @@ class TorchRuntime:
         if threads:
             torch.set_num_threads(threads)
         self._device = _usable(device)
-        self._model = model.eval().to(self._device, memory_format=torch.channels_last)
+        self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
 
     @property
     def name(self) -> str:

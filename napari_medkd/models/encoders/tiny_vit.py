@@ -59,18 +59,18 @@ class TinyViT(nn.Module):
         embedding_dim: int,
     ) -> None:
         super().__init__()
-        self.patch_embed = Stem(widths[0], kernel=3 if stem == "conv3" else 1)
+        self.patch_embed = _Stem(widths[0], kernel=3 if stem == "conv3" else 1)
         # The network was made for classification with a stride of 32; segmentation keeps the last stage fine.
         strides = (2, 2, 1)
         stages: list[nn.Module] = []
         for index, (width, depth) in enumerate(zip(widths, depths, strict=True)):
             blocks: list[nn.Module] = [
-                MBConv(width) if index == 0 else Block(width, heads[index], windows[index])
+                _MBConv(width) if index == 0 else _Block(width, heads[index], windows[index])
                 for _ in range(depth)
             ]
             last = index == len(widths) - 1
-            merge = None if last else Merging(width, widths[index + 1], strides[index])
-            stages.append(Stage(blocks, merge))
+            merge = None if last else _Merging(width, widths[index + 1], strides[index])
+            stages.append(_Stage(blocks, merge))
         self.layers = nn.ModuleList(stages)
         self.neck = nn.Sequential(
             nn.Conv2d(widths[-1], embedding_dim, 1, bias=False),
@@ -88,7 +88,7 @@ class TinyViT(nn.Module):
         return encoded
 
 
-class ConvNorm(nn.Sequential):
+class _ConvNorm(nn.Sequential):
     """A convolution without bias and its batch norm."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
@@ -98,14 +98,14 @@ class ConvNorm(nn.Sequential):
         self.add_module("bn", nn.BatchNorm2d(outputs))
 
 
-class Stem(nn.Module):
+class _Stem(nn.Module):
     """Two convolutions from pixels to the first stage; stride 2 each where they are 3×3, else 1."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
         stride = 2 if kernel == 3 else 1
         self.seq = nn.Sequential(
-            ConvNorm(3, width // 2, kernel, stride), nn.GELU(), ConvNorm(width // 2, width, kernel, stride)
+            _ConvNorm(3, width // 2, kernel, stride), nn.GELU(), _ConvNorm(width // 2, width, kernel, stride)
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -113,14 +113,14 @@ class Stem(nn.Module):
         return features
 
 
-class MBConv(nn.Module):
+class _MBConv(nn.Module):
     """Inverted residual: expand four times, depthwise 3×3, project."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(width, 4 * width)
-        self.conv2 = ConvNorm(4 * width, 4 * width, kernel=3, groups=4 * width)
-        self.conv3 = ConvNorm(4 * width, width)
+        self.conv1 = _ConvNorm(width, 4 * width)
+        self.conv2 = _ConvNorm(4 * width, 4 * width, kernel=3, groups=4 * width)
+        self.conv3 = _ConvNorm(4 * width, width)
 
     def forward(self, features: Tensor) -> Tensor:
         expanded = functional.gelu(self.conv1(features))
@@ -128,14 +128,14 @@ class MBConv(nn.Module):
         return functional.gelu(features + self.conv3(mixed))
 
 
-class Merging(nn.Module):
+class _Merging(nn.Module):
     """Change width, then mix neighbours depthwise with a stride."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(inputs, outputs)
-        self.conv2 = ConvNorm(outputs, outputs, kernel=3, stride=stride, groups=outputs)
-        self.conv3 = ConvNorm(outputs, outputs)
+        self.conv1 = _ConvNorm(inputs, outputs)
+        self.conv2 = _ConvNorm(outputs, outputs, kernel=3, stride=stride, groups=outputs)
+        self.conv3 = _ConvNorm(outputs, outputs)
 
     def forward(self, features: Tensor) -> Tensor:
         widened = functional.gelu(self.conv1(features))
@@ -143,7 +143,7 @@ class Merging(nn.Module):
         return merged
 
 
-class Stage(nn.Module):
+class _Stage(nn.Module):
     """Blocks at one resolution, then the step to the next."""
 
     def __init__(self, blocks: Sequence[nn.Module], merging: nn.Module | None) -> None:
@@ -157,15 +157,15 @@ class Stage(nn.Module):
         return features if self.downsample is None else self.downsample(features)
 
 
-class Block(nn.Module):
+class _Block(nn.Module):
     """Window attention, a depthwise convolution that lets windows talk, and a perceptron."""
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
         self.window = window
-        self.attn = WindowAttention(width, heads, window)
-        self.local_conv = ConvNorm(width, width, kernel=3, groups=width)
-        self.mlp = Perceptron(width)
+        self.attn = _WindowAttention(width, heads, window)
+        self.local_conv = _ConvNorm(width, width, kernel=3, groups=width)
+        self.mlp = _Perceptron(width)
 
     def forward(self, features: Tensor) -> Tensor:
         tokens = features.permute(0, 2, 3, 1)
@@ -187,7 +187,7 @@ class Block(nn.Module):
         return whole
 
 
-class WindowAttention(nn.Module):
+class _WindowAttention(nn.Module):
     """Self-attention in a window with a learned bias for each distance (rows apart, columns apart)."""
 
     def __init__(self, width: int, heads: int, window: int) -> None:
@@ -200,6 +200,7 @@ class WindowAttention(nn.Module):
         row, column = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
         row, column = row.flatten(), column.flatten()
         apart = (row[:, None] - row).abs() * window + (column[:, None] - column).abs()
+        self.bias_index: Tensor
         self.register_buffer("bias_index", apart, persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -215,7 +216,7 @@ class WindowAttention(nn.Module):
         return projected
 
 
-class Perceptron(nn.Module):
+class _Perceptron(nn.Module):
     """Norm, expand four times, project."""
 
     def __init__(self, width: int) -> None:
