@@ -17,8 +17,8 @@ def export(
 ) -> None:
     """Export a model to ONNX and compare the two.
 
-    The exported model is put beside the weights. The folder written by --out holds encoder.onnx, decoder.onnx and card.json; medkd models add takes it on
-    a computer without torch.
+    The exported model is put beside the weights. The folder written by --out holds encoder.onnx,
+    decoder.onnx and card.json; medkd models add takes it on a computer without torch.
     """
     from napari_medkd.cli.library import copy_package
     from napari_medkd.cli.output import print_facts, print_json, say

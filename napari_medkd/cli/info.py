@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 def info(
     image: Annotated[Path, typer.Argument(help="Image file, or the folder of a DICOM series.")],
     frame: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Time point or page, where the file has several.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Time point, channel or page to read. [default: the first; all pages]"
+        ),
+    ] = None,
     series: Annotated[
-        str | None, typer.Option(metavar="UID", help="DICOM series, where the folder holds several.")
+        str | None,
+        typer.Option(metavar="N", help="DICOM series of a folder: its number or UID. [default: the largest]"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -26,10 +26,9 @@ def list_models(json: Json = False) -> None:
         print_json(ModelsReport(models=reports))
         return
     rows = [
-        (report.id, report.title, _state(report), ", ".join(report.capabilities), _licence(report))
-        for report in reports
+        (report.id, _state(report), _size(report), _prompts(report), _licence(report)) for report in reports
     ]
-    print_table(("Id", "Model", "State", "Understands", "Licence of the weights"), rows)
+    print_table(("Id", "State", "Parameters", "Prompts", "Licence of the weights"), rows)
 
 
 @app.command("show")
@@ -44,21 +43,37 @@ def show(model: Id, json: Json = False) -> None:
 def fetch(
     model: Id,
     accept: Annotated[
-        bool, typer.Option("--accept-licence", help="Agree to the licence of the weights without a question.")
+        bool, typer.Option("--accept-licence", help="Agree to a licence that forbids commercial use.")
+    ] = False,
+    unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="Take a file whose SHA-256 is not the published one.")
     ] = False,
     folder: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="FOLDER", help="Take the file from here instead."),
+        Path | None, typer.Option("--from", metavar="FOLDER", help="Take the file from here instead.")
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="Download from this folder of a mirror instead.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Download a model, resuming what an earlier try left, after showing the licence of its weights."""
-    from napari_medkd.cli import library
-    from napari_medkd.cli.output import progress_bar
+    """Download and install a published model; says its licence, resumes an interrupted download.
 
-    library.check_licence(model, accept)
+    A proxy is taken from the environment (HTTPS_PROXY). With --from, or where the offline folder of the
+    settings holds the file, no network is used.
+    """
+    from napari_medkd.cli import library
+    from napari_medkd.cli.output import progress_bar, say
+
+    say(library.licence_sentence(model))
     with progress_bar(f"Fetching {model}") as update:
-        report = library.fetch(model, folder, update)
+        report = library.get(
+            model,
+            accept_licence=accept,
+            allow_unverified=unverified,
+            folder=folder,
+            mirror=mirror,
+            progress=update,
+        )
     _print(report, json)
 
 
@@ -113,8 +128,19 @@ def _state(report: "ModelReport") -> str:
     return ", ".join(words)
 
 
+def _size(report: "ModelReport") -> str:
+    return f"{report.parameters / 1e6:.1f} M" if report.parameters else ""
+
+
+def _prompts(report: "ModelReport") -> str:
+    order = ("box", "point", "scribble", "lasso", "mask", "auto")
+    return ", ".join(kind for kind in order if kind in report.capabilities)
+
+
 def _licence(report: "ModelReport") -> str:
-    return (report.licence or "not stated") + ("" if report.commercial_use else " (non-commercial)")
+    licence = report.licence or "not stated"
+    said = report.commercial_use or "commercial" in licence.lower()
+    return licence if said else f"{licence} (non-commercial)"
 
 
 def _print(report: "ModelReport", json: bool) -> None:
@@ -128,9 +154,9 @@ def _print(report: "ModelReport", json: bool) -> None:
         "Model": report.title,
         "What it is": report.description,
         "State": _state(report),
-        "Understands": ", ".join(report.capabilities),
+        "Prompts": _prompts(report),
         "Trained on": ", ".join(report.modalities),
-        "Parameters": f"{report.parameters / 1e6:.1f} million" if report.parameters else "",
+        "Parameters": _size(report),
         "Licence": _licence(report),
         "Source": report.source,
     }

@@ -39,10 +39,14 @@ def segment(
         Literal["z", "y", "x"], typer.Option(help="Axis across which the slice lies; z is the file's last.")
     ] = "z",
     frame: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Time point or page, where the file has several.")
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Time point, channel or page to read. [default: the first; all pages]"
+        ),
     ] = None,
     series: Annotated[
-        str | None, typer.Option(metavar="UID", help="DICOM series, where the folder holds several.")
+        str | None,
+        typer.Option(metavar="N", help="DICOM series of a folder: its number or UID. [default: the largest]"),
     ] = None,
     window: Annotated[
         str | None,
@@ -60,17 +64,17 @@ def segment(
 ) -> None:
     """Segment one object on one slice into a mask file.
 
-    The mask has the size and geometry of the image. Pixels are counted from 0, x to the right and y down, as the slice is stored in the file.
+    The mask has the size and geometry of the image. Pixels are counted from 0, x to the right and y down, as
+    the slice is stored in the file.
     """
     from napari_medkd.cli import answering
     from napari_medkd.cli.prompting import build_prompt, choose_plane, parse_window
     from napari_medkd.io import read_volume
 
-    for target in (out, overlay):
-        _check_target(target, overwrite)
+    _check_targets(image, out, overlay, overwrite)
     clock = answering.Clock()
     with clock.measure("read"):
-        volume = read_volume(image, series=series, frame=frame or 0)
+        volume = read_volume(image, series=series, frame=frame)
     if window is not None:
         volume = volume.with_window(parse_window(window))
     prompt = build_prompt(choose_plane(volume, axis, slice_), box, point or [])
@@ -86,14 +90,24 @@ def segment(
     _print(report, json, volume.notes)
 
 
-def _check_target(path: Path | None, overwrite: bool) -> None:
+def _check_targets(image: Path, out: Path, overlay: Path | None, overwrite: bool) -> None:
     """Refuse early what could not be written after the model has worked."""
-    if path is None:
-        return
-    if path.exists() and not overwrite:
-        raise StorageError(f"{path} exists already.", "Choose another name, or add --overwrite.")
-    if not path.parent.is_dir():
-        raise StorageError(f"The folder {path.parent} does not exist.", "Make it, or choose another one.")
+    from napari_medkd.io import writable_suffixes
+
+    if not out.name.lower().endswith(writable_suffixes()):
+        raise StorageError(
+            f"A mask cannot be written as {out.name}.",
+            f"Use one of these endings: {', '.join(writable_suffixes())}.",
+        )
+    if overlay is not None and overlay.suffix.lower() != ".png":
+        raise StorageError(f"The overlay is a PNG file, not {overlay.name}.", "Give it the ending .png.")
+    for path in (out, *([overlay] if overlay else [])):
+        if path.resolve() == image.resolve():
+            raise StorageError(f"{path} is the image itself.", "Choose another name.")
+        if path.exists() and not overwrite:
+            raise StorageError(f"{path} exists already.", "Choose another name, or add --overwrite.")
+        if not path.parent.is_dir():
+            raise StorageError(f"The folder {path.parent} does not exist.", "Make it, or choose another one.")
 
 
 def _print(report: "SegmentReport", json: bool, notes: tuple[str, ...]) -> None:
