@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from qtpy.QtWidgets import QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_medkd.session.state import OverlapConflict, OverlapRule, Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_medkd.session.journal import Recovery
 
 
@@ -70,13 +72,14 @@ class Dialogs:
         """Offer to do it or to cancel."""
         return bool(self._ask(title, sentence, {True: action, False: "Cancel"}, False))
 
-    def _ask(self, title: str, sentence: str, labels: dict[object, str], escape: object) -> object:
+    def _ask(self, title: str, sentence: str, labels: Mapping[Any, str], escape: object) -> object:
         box = QMessageBox(self._parent)
         box.setWindowTitle(title)
         box.setText(sentence)
-        buttons: dict[object, QPushButton] = {}
-        for answer, label in labels.items():
-            buttons[answer] = box.addButton(label, QMessageBox.ButtonRole.ActionRole)
+        buttons = {
+            answer: box.addButton(label, QMessageBox.ButtonRole.ActionRole)
+            for answer, label in labels.items()
+        }
         box.setEscapeButton(buttons[escape])
         box.setDefaultButton(next(iter(buttons.values())))
         box.exec()

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from napari_medkd.widgets.buttons import PanelButton
+from napari_medkd.widgets.key_sheet import KeySheet
+from napari_medkd.widgets.keys import tooltip_for
 
 if TYPE_CHECKING:
     from napari_medkd.widgets.models_panel import ModelsPanel
@@ -12,22 +17,46 @@ if TYPE_CHECKING:
 
 
 class MedkdPanel(QWidget):
-    """Both panels in scrollable tabs, at most 340 px wide; ``?`` shows the keys.
+    """Both panels in tabs that scroll; ``?`` shows the keys. Asks for 324 px and works from 280 on.
 
     Parameters
     ----------
-    segment, models : SegmentPanel, ModelsPanel
-        Reparented into the tabs.
+    segment : SegmentPanel
+        Becomes the tab "Segment".
+    models : ModelsPanel
+        Becomes the tab "Models".
     """
 
     def __init__(self, segment: SegmentPanel, models: ModelsPanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-
-    segment: SegmentPanel
-    models: ModelsPanel
+        self.segment, self.models = segment, models
+        self._sheet: KeySheet | None = None
+        self._tabs = QTabWidget()
+        self._tabs.setDocumentMode(True)
+        self._tabs.addTab(segment, "Segment")
+        self._tabs.addTab(models, "Models")
+        self._help = PanelButton("?", tooltip_for("help"), name="Keys")
+        self._help.setFixedSize(QSize(24, 22))
+        self._tabs.setCornerWidget(self._help)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._tabs)
+        self._help.clicked.connect(self.show_keys)
+        segment.models_requested.connect(lambda: self.show_tab("Models"))
+        segment.action_requested.connect(self._on_action)
 
     def show_keys(self) -> None:
         """Show the sheet of keys (action ``"help"``)."""
+        if self._sheet is None:
+            self._sheet = KeySheet(self)
+        self._sheet.show()
+        self._sheet.raise_()
 
     def show_tab(self, title: str) -> None:
         """Bring "Segment" or "Models" to the front."""
+        titles = [self._tabs.tabText(place) for place in range(self._tabs.count())]
+        self._tabs.setCurrentIndex(titles.index(title))
+
+    def _on_action(self, action: str) -> None:
+        if action == "help":
+            self.show_keys()

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_medkd.errors import MedkdError
+from napari_medkd.session.state import OverlapConflict, OverlapRule, Pending, PendingProposal
+from napari_medkd.widgets.class_box import ClassBox
+from napari_medkd.widgets.dialogs import Asker, Dialogs
+from napari_medkd.widgets.image_box import ImageBox
+from napari_medkd.widgets.key_events import action_of, is_typing
+from napari_medkd.widgets.labels import MARGIN, SPACING
+from napari_medkd.widgets.model_box import ModelBox
+from napari_medkd.widgets.proposal_box import ProposalBox
+from napari_medkd.widgets.result_box import ResultBox
+from napari_medkd.widgets.scroll import column, scrolled
+from napari_medkd.widgets.state_line import StateLine
+from napari_medkd.widgets.toolbox import TOOLS, Toolbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from napari_medkd.errors import MedkdError
+    from qtpy.QtGui import QKeyEvent
+
     from napari_medkd.models.card import ModelCard
-    from napari_medkd.session.session import Session
-    from napari_medkd.session.state import OverlapConflict, OverlapRule, Pending
     from napari_medkd.session.journal import Recovery
-    from napari_medkd.widgets.dialogs import Asker
+    from napari_medkd.session.session import Session
 
-TOOLS = ("move", "point", "box", "scribble", "lasso", "paint", "erase", "delete")
+__all__ = ["TOOLS", "SegmentPanel"]
 
 
 class SegmentPanel(QWidget):
@@ -36,34 +49,203 @@ class SegmentPanel(QWidget):
     image_chosen = Signal(str)  # a name given by set_images
     model_chosen = Signal(str)  # id of a card given by set_models
     models_requested = Signal()  # the user wants the Models tab
-    tool_chosen = Signal(str)  # one of TOOLS; only after a user's choice, not after set_tool
-    brush_size_changed = Signal(int)  # pixels; only after a user's choice
+    tool_chosen = Signal(str)  # one of TOOLS; only after a choice, not after set_tool
+    brush_size_changed = Signal(int)  # pixels; only after a choice, not after set_brush_size
     window_dragged = Signal(float, float)  # low, high while the slider moves; session.set_window follows
     save_requested = Signal()  # ask for a path, then session.save(path)
     files_requested = Signal()  # "Where are my files?"
-    error_raised = Signal(object)  # MedkdError of an action of this panel; shown here already, for the log
+    action_requested = Signal(str)  # a key of the viewer's (hover, delete_object, help) pressed in the panel
+    error_raised = Signal(object)  # MedkdError of an action; it is shown here already
 
     def __init__(
         self, session: Session, *, asker: Asker | None = None, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        self._session = session
+        self._asker: Asker = asker or Dialogs(self)
+        self._state = StateLine(session)
+        self._image, self._model, self._tools = ImageBox(session), ModelBox(session), Toolbox(session)
+        self._proposal, self._result = ProposalBox(session), ResultBox(session)
+        self._classes = ClassBox(session, self._attempt, self.set_active)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, MARGIN, 0, 0)
+        layout.setSpacing(SPACING)
+        head = QVBoxLayout()
+        head.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        head.addWidget(self._state)
+        layout.addLayout(head)
+        boxes = (self._image, self._model, self._tools, self._proposal, self._classes, self._result)
+        layout.addWidget(scrolled(column(*boxes)), 1)
+        self._actions = self._build_actions()
+        self._connect()
 
-    # --- what the viewer fills in ---
-    def set_images(self, names: Sequence[str], current: str | None = None) -> None: ...
-    def set_models(self, cards: Sequence[ModelCard]) -> None: ...
-    def set_tool(self, tool: str) -> None: ...
+    # --- what the viewer fills in -------------------------------------------------------------------------
+    def set_images(self, names: Sequence[str], current: str | None = None) -> None:
+        """Offer images to choose from; `current` is shown as chosen. Emits nothing."""
+        self._image.set_images(names, current)
+
+    def set_models(self, cards: Sequence[ModelCard]) -> None:
+        """Offer installed models; the session's own is shown as chosen. Emits nothing."""
+        self._model.set_models(cards)
+
     @property
-    def tool(self) -> str: ...
-    def set_brush_size(self, pixels: int) -> None: ...
-    def set_badge(self, text: str, tooltip: str = "") -> None: ...
-    def show_error(self, error: MedkdError) -> None: ...
-    def show_notice(self, sentence: str) -> None: ...
+    def tool(self) -> str:
+        """The tool that is chosen, one of `TOOLS`."""
+        return self._tools.tool
 
-    # --- what keys and buttons do alike ---
+    def set_tool(self, tool: str) -> None:
+        """Show another tool as chosen, without a signal; one that the model does not offer is ignored."""
+        self._tools.set_tool(tool)
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools that are offered with the loaded model."""
+        return self._tools.offered
+
+    @property
+    def brush_size(self) -> int:
+        """Diameter of the brush, in pixels of the image."""
+        return self._tools.brush_size
+
+    def set_brush_size(self, pixels: int) -> None:
+        """Show another brush size, without a signal."""
+        self._tools.set_brush_size(pixels)
+
+    def set_badge(self, text: str, tooltip: str = "") -> None:
+        """Show a word beside the state, such as "CPU fallback"; an empty one takes it away."""
+        self._state.set_badge(text, tooltip)
+
+    def show_error(self, error: MedkdError) -> None:
+        """Show what went wrong at the top, until dismissed or something else succeeds."""
+        self._state.show_error(error)
+
+    def show_notice(self, sentence: str) -> None:
+        """Show a sentence at the top for some seconds."""
+        self._state.show_notice(sentence)
+
+    # --- what keys and buttons do alike -------------------------------------------------------------------
     def perform(self, action: str) -> bool:
-        """Do an action of `keys.KEYS`; False where it is the viewer's (hover, delete_object, help)."""
+        """Do an action of `keys.KEYS`; False where it is the viewer's (hover, delete_object, help).
 
-    # --- questions ---
-    def ask_pending(self, sentence: str) -> Pending: ...
-    def ask_overlap(self, conflict: OverlapConflict) -> OverlapRule | None: ...
-    def ask_resume(self, recovery: Recovery) -> bool: ...
+        Asks and shows errors as the buttons do, so keys are bound to this. An action that makes no sense now
+        (commit without a proposal, a tool that is not offered) does nothing.
+        """
+        if action not in self._actions:
+            return False
+        self._actions[action]()
+        return True
+
+    def set_active(self, value: int) -> None:
+        """Make a class active, after asking about a reopened proposal where that would be lost."""
+        self._attempt(lambda: self.resolving(lambda pending: self._session.set_active(value, pending)))
+
+    def resolving(self, change: Callable[[Pending | None], object]) -> bool:
+        """Call `change(None)`; where a proposal would be lost, ask and call it again with the answer.
+
+        The one way to change image, model, slice or prompt from the viewer:
+        ``panel.resolving(lambda pending: session.open(volume, pending=pending))``. Returns False where the
+        user chose to keep working on the proposal, and nothing changed. Errors pass through.
+        """
+        try:
+            change(None)
+        except PendingProposal as question:
+            answer = self.ask_pending(question.message)
+            if answer is Pending.KEEP:
+                return False
+            change(answer)
+        return True
+
+    # --- questions ----------------------------------------------------------------------------------------
+    def ask_pending(self, sentence: str) -> Pending:
+        """Ask what becomes of the uncommitted proposal."""
+        return self._asker.ask_pending(sentence)
+
+    def ask_overlap(self, conflict: OverlapConflict) -> OverlapRule | None:
+        """Ask whether to overwrite other classes; None takes the commit back."""
+        return self._asker.ask_overlap(conflict)
+
+    def ask_resume(self, recovery: Recovery) -> bool:
+        """Ask whether to go on from the journal of an earlier session."""
+        return self._asker.ask_resume(recovery)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Let the keys of `keys.KEYS` work while the panel has the keyboard; text fields keep theirs."""
+        action = None if is_typing(self) else action_of(event)
+        if action is None:
+            super().keyPressEvent(event)
+        elif not self.perform(action):
+            self.action_requested.emit(action)
+
+    # --- inside -------------------------------------------------------------------------------------------
+    def _build_actions(self) -> dict[str, Callable[[], object]]:
+        session = self._session
+        actions: dict[str, Callable[[], object]] = {
+            "commit": lambda: self._commit(and_next=False),
+            "commit_next": lambda: self._commit(and_next=True),
+            "discard": lambda: self._attempt(session.discard),
+            "undo": lambda: self._step(session.undo, "Undone"),
+            "redo": lambda: self._step(session.redo, "Done again"),
+            "previous_candidate": lambda: self._cycle(-1),
+            "next_candidate": lambda: self._cycle(1),
+            "brush_smaller": lambda: self._tools.step_brush(-1),
+            "brush_larger": lambda: self._tools.step_brush(1),
+        }
+        for tool in TOOLS:
+            actions[f"tool_{tool}"] = lambda tool=tool: self._tools.choose(tool)  # type: ignore[misc]
+        return actions
+
+    def _connect(self) -> None:
+        self._state.models_requested.connect(self.models_requested)
+        self._image.image_chosen.connect(self.image_chosen)
+        self._image.window_control.dragged.connect(self.window_dragged)
+        self._model.model_chosen.connect(self.model_chosen)
+        self._tools.tool_chosen.connect(self.tool_chosen)
+        self._tools.brush_size_changed.connect(self.brush_size_changed)
+        self._proposal.action_requested.connect(self.perform)
+        self._classes.table.classes.failed.connect(self._on_error)
+        self._result.save_requested.connect(self.save_requested)
+        self._result.files_requested.connect(self.files_requested)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def _commit(self, *, and_next: bool) -> None:
+        if self._session.proposal is None:
+            return
+        commit = self._session.commit_and_next if and_next else self._session.commit
+
+        def run() -> None:
+            try:
+                result = commit()
+            except OverlapConflict as conflict:
+                rule = self.ask_overlap(conflict)
+                if rule is None:
+                    return
+                result = commit(rule)
+            self._result.show_commit(result)
+
+        self._attempt(run)
+
+    def _step(self, step: Callable[[], str], word: str) -> None:
+        def run() -> None:
+            what = step()
+            if what:
+                self.show_notice(f"{word}: {what}.")
+
+        self._attempt(run)
+
+    def _cycle(self, step: int) -> None:
+        if self._session.proposal is not None and self._session.proposal.candidates > 1:
+            self._attempt(lambda: self._session.cycle(step))
+
+    def _attempt(self, action: Callable[[], object]) -> bool:
+        """Run an action; show the error that it raises on purpose."""
+        try:
+            action()
+        except MedkdError as error:
+            self._on_error(error)
+            return False
+        self._state.clear_error()
+        return True
+
+    def _on_error(self, error: MedkdError) -> None:
+        self._state.show_error(error)
+        self.error_raised.emit(error)

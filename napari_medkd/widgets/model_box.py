@@ -1,0 +1,86 @@
+"""Which model answers, and what runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from superqt.utils import signals_blocked
+
+from napari_medkd.session.state import State
+from napari_medkd.widgets.labels import OneLine, Section, compact_combo
+from napari_medkd.widgets.links import Links
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_medkd.models.card import ModelCard
+    from napari_medkd.session.session import Session
+
+
+class ModelBox(Section):
+    """The model chooser and a line on device and runtime.
+
+    Parameters
+    ----------
+    session : Session
+        Whose model is shown.
+    """
+
+    model_chosen = Signal(str)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("Model", parent)
+        self._session = session
+        self._chooser = compact_combo("Model", "The model that answers your prompts.")
+        self._runtime = OneLine()
+        self.body.addWidget(self._chooser)
+        self.body.addWidget(self._runtime)
+        self._chooser.activated.connect(self._on_activated)
+        links = Links(self)
+        links.connect(session.segmenter_changed, self._on_segmenter_changed)
+        links.connect(session.state_changed, self._on_state_changed)
+        self.set_models(())
+
+    def set_models(self, cards: Sequence[ModelCard]) -> None:
+        """Offer the installed models; the session's own is selected without a signal."""
+        with signals_blocked(self._chooser):
+            self._chooser.clear()
+            for card in cards:
+                self._chooser.addItem(card.title, card.id)
+            self._chooser.setPlaceholderText("Choose a model" if cards else "No model is installed")
+            self._chooser.setEnabled(bool(cards))
+        self._on_segmenter_changed()
+
+    def _on_segmenter_changed(self, *_: object) -> None:
+        segmenter = self._session.segmenter
+        with signals_blocked(self._chooser):
+            if segmenter is None:
+                self._chooser.setCurrentIndex(-1)
+            else:
+                if self._chooser.findData(segmenter.card.id) < 0:
+                    self._chooser.addItem(segmenter.card.title, segmenter.card.id)
+                self._chooser.setCurrentIndex(self._chooser.findData(segmenter.card.id))
+        self._show_runtime()
+
+    def _on_state_changed(self, *_: object) -> None:
+        self._show_runtime()
+
+    def _show_runtime(self) -> None:
+        segmenter, state = self._session.segmenter, self._session.state
+        text = segmenter.runtime_name if segmenter is not None else ""
+        if not text:
+            text = "Loading…" if state is State.LOADING else "No model is loaded."
+        self._runtime.setText(text)
+        self._runtime.setToolTip(
+            f"What runs the model: {text} Change it in the Models tab." if segmenter else text
+        )
+
+    def _on_activated(self, index: int) -> None:
+        chosen = self._chooser.itemData(index)
+        current = self._session.segmenter.card.id if self._session.segmenter is not None else None
+        self._on_segmenter_changed()  # shows the session's own until the session really has another
+        if chosen != current:
+            self.model_chosen.emit(chosen)

@@ -1,0 +1,95 @@
+"""The current object: its candidates, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel
+
+from napari_medkd.widgets.buttons import IconButton, KeyButton
+from napari_medkd.widgets.keys import key_for, tooltip_for
+from napari_medkd.widgets.labels import SPACING, Section
+from napari_medkd.widgets.links import Links
+from napari_medkd.widgets.sentences import candidate_text
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_medkd.session.session import Session
+
+
+class ProposalBox(Section):
+    """Candidates, Commit, Commit and next, Discard, Undo and Redo.
+
+    Parameters
+    ----------
+    session : Session
+        Whose proposal is shown.
+    """
+
+    action_requested = Signal(str)  # an action of `keys.KEYS`
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("Proposal", parent)
+        self._session = session
+        self._text = QLabel()
+        self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._previous = self._icon("previous", "previous_candidate")
+        self._next = self._icon("next", "next_candidate")
+        self._commit = self._worded("Commit", "commit")
+        self._commit_next = self._worded("Commit & next", "commit_next")
+        self._discard = self._worded("Discard", "discard")
+        self._undo, self._redo = self._icon("undo", "undo"), self._icon("redo", "redo")
+        self._row(self._previous, self._text, self._next)
+        self._row(self._commit, self._discard)
+        self._row(self._commit_next, self._undo, self._redo)
+        links = Links(self)
+        for signal in (session.proposal_changed, session.prompt_changed, session.history_changed):
+            links.connect(signal, self._on_changed)
+        self._on_changed()
+
+    def _row(self, *widgets: QWidget) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(SPACING)
+        for widget in widgets:
+            row.addWidget(widget, 0 if isinstance(widget, IconButton) else 1)
+        self.body.addLayout(row)
+
+    def _icon(self, icon: str, action: str) -> IconButton:
+        button = IconButton(icon, key_for(action).title, tooltip_for(action))
+        button.clicked.connect(lambda: self.action_requested.emit(action))
+        return button
+
+    def _worded(self, text: str, action: str) -> KeyButton:
+        button = KeyButton(text.replace("&", "&&"), key_for(action).label, tooltip_for(action))
+        button.setAccessibleName(text)
+        button.clicked.connect(lambda: self.action_requested.emit(action))
+        return button
+
+    def _on_changed(self, *_: object) -> None:
+        session, proposal = self._session, self._session.proposal
+        self._text.setText(candidate_text(proposal))
+        several = proposal is not None and proposal.candidates > 1
+        ready = proposal is not None and bool(proposal.mask.any())
+        for button in (self._previous, self._next):
+            button.setEnabled(several)
+        for worded in (self._commit, self._commit_next):
+            worded.setEnabled(ready)
+        said = session.prompt is not None and not session.prompt.is_empty
+        self._discard.setEnabled(proposal is not None or said)
+        self._undo.setEnabled(session.can_undo)
+        self._redo.setEnabled(session.can_redo)
+        self._undo.setToolTip(_history_tooltip("undo", session.can_undo, _peek(session, "undo_text")))
+        self._redo.setToolTip(_history_tooltip("redo", session.can_redo, _peek(session, "redo_text")))
+
+
+def _peek(session: Session, name: str) -> str:
+    return getattr(session, name, "")
+
+
+def _history_tooltip(action: str, possible: bool, what: str) -> str:
+    key = key_for(action)
+    if not possible:
+        return f"Nothing to {action}. ({key.label})"
+    return f"{key.title} {what} ({key.label})" if what else tooltip_for(action)

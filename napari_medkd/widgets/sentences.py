@@ -1,0 +1,107 @@
+"""The sentences that the panel says about a session. No Qt: they are tested as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medkd.session.state import State
+
+if TYPE_CHECKING:
+    from napari_medkd.core.volume import Volume
+    from napari_medkd.session.session import Session
+    from napari_medkd.session.state import CommitResult, Proposal
+
+_HOW = {
+    "point": "click it",
+    "box": "drag a box around it",
+    "scribble": "scribble on it",
+    "lasso": "circle it",
+}
+
+
+def sentence_for(session: Session) -> str:
+    """Return what to know or to do in the session's present state."""
+    state = session.state
+    if state is State.NO_IMAGE:
+        return "Drop an image into the viewer, or open one from the File menu."
+    if state is State.NO_MODEL:
+        return "No model is loaded."
+    if state is State.LOADING:
+        return _loading(session)
+    if state is State.ENCODING:
+        return f"Encoding {_place(session)}… Prompts given now are answered as soon as it is done."
+    if state is State.READY:
+        return how_to_prompt(session)
+    if state is State.PROPOSAL:
+        return f"Enter writes it into “{session.active_class.name}”. More prompts refine it, Esc drops it."
+    if state is State.COMMITTED:
+        return f"Written into “{session.active_class.name}”. {how_to_prompt(session)}"
+    return str(session.error or "")
+
+
+def how_to_prompt(session: Session) -> str:
+    """Return how to mark an object with the prompts that the model understands."""
+    if session.segmenter is None:
+        return ""
+    offered = [how for kind, how in _HOW.items() if kind in session.segmenter.card.capabilities]
+    if not offered:
+        return "This model takes no prompts: paint by hand."
+    return f"Mark an object: {_either(offered[:2])}."
+
+
+def image_facts(volume: Volume) -> str:
+    """Return size, spacing and modality in the order people say them: width, height, slices."""
+    slices, rows, columns = volume.shape
+    parts = [f"{columns} × {rows} px"]
+    if slices > 1:
+        parts.append(f"{slices} slices")
+    if volume.geometry.from_file:
+        parts.append(
+            " × ".join(f"{mm:.3g}" for mm in reversed(volume.geometry.spacing[slices == 1 :])) + " mm"
+        )
+    parts.append(_MODALITIES.get(volume.modality, volume.modality))
+    return " · ".join(part for part in parts if part)
+
+
+def candidate_text(proposal: Proposal | None) -> str:
+    """Return which candidate is shown and the model's score of it."""
+    if proposal is None:
+        return "No proposal yet"
+    parts = [f"Candidate {proposal.choice + 1} of {proposal.candidates}"] if proposal.candidates > 1 else []
+    if proposal.score is not None:
+        parts.append(f"score {proposal.score:.2f}")
+    text = " · ".join(parts) or ("Waiting for the model" if not proposal.mask.any() else "Painted by hand")
+    return text[0].upper() + text[1:]
+
+
+def commit_text(result: CommitResult) -> str:
+    """Return what a commit wrote and what it left alone."""
+    text = f"{result.written:,} px written"
+    if result.protected:
+        text += f", {result.protected:,} protected pixels left alone"
+    return f"{text}."
+
+
+def file_size(count: int) -> str:
+    """Return a number of bytes for people; empty where it is not known."""
+    if count <= 0:
+        return ""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.3g} MB"
+
+
+_MODALITIES = {"RGB": "colour", "GRAY": "greyscale", "XR": "X-ray", "US": "ultrasound"}
+
+
+def _place(session: Session) -> str:
+    volume, plane = session.volume, session.plane
+    if volume is None or plane is None or volume.shape[plane.axis] == 1:
+        return "the image"
+    return f"slice {plane.index}"
+
+
+def _loading(session: Session) -> str:
+    return getattr(session, "loading", "") or "The model is on its way…"
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
