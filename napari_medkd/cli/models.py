@@ -28,7 +28,7 @@ def list_models(json: Json = False) -> None:
     rows = [
         (report.id, _state(report), _size(report), _prompts(report), _licence(report)) for report in reports
     ]
-    print_table(("Id", "State", "Parameters", "Prompts", "Licence of the weights"), rows)
+    print_table(("Id", "State", "Parameters", "Prompts", "Licence"), rows)
 
 
 @app.command("show")
@@ -122,7 +122,7 @@ def default(
 
 
 def _state(report: "ModelReport") -> str:
-    words = ["installed" if report.installed else "can be fetched"]
+    words = ["installed" if report.installed else "to be had"]
     words += ["exported"] if report.onnx else []
     words += ["default"] if report.default else []
     return ", ".join(words)
