@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_BAND = 64  # output rows at a time, so that a 7000 px image is never held as floats in one piece
+_BAND = 16  # output rows at a time, so that a 7000 px image is never held as floats in one piece
 
 
 @lru_cache(maxsize=64)
