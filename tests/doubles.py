@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.inference.segmenter import Embedding, Prediction
-from napari_medkd.models.card import Architecture, ModelCard
+from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 
 if TYPE_CHECKING:
     from napari_medkd.core.geometry import Plane
@@ -30,7 +30,11 @@ class ThresholdSegmenter:
     ):
         self.threshold = threshold
         self.card = ModelCard(
-            id=id, title="Threshold", architecture=Architecture(encoder="none"), capabilities=capabilities
+            id=id,
+            title="Threshold",
+            architecture=Architecture(encoder="none"),
+            preprocessing=Preprocessing(),
+            capabilities=capabilities,
         )
         self.runtime_name = "numpy, CPU"
         self.embedded: list[Plane] = []

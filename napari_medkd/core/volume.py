@@ -94,7 +94,10 @@ class Volume:
 
     def with_window(self, window: Window) -> Volume:
         """Return the same image seen through another window."""
-        return replace(self, window=window)
+        seen = replace(self, window=window)
+        if "content_id" in vars(self):  # the same voxels: no need to digest them again
+            vars(seen)["content_id"] = self.content_id
+        return seen
 
     @cached_property
     def content_id(self) -> str:

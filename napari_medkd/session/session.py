@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 
+from napari_medkd.core.prompts import Edits, Prompt
+from napari_medkd.errors import InvalidPrompt, MedkdError, StorageError
+from napari_medkd.session import editing, prompting
+from napari_medkd.session.answers import Answers
+from napari_medkd.session.classes import ClassTable
+from napari_medkd.session.history import Draft, History, Step
+from napari_medkd.session.labels import fitting
+from napari_medkd.session.ledger import Ledger
+from napari_medkd.session.objects import object_at, objects_in
 from napari_medkd.session.state import (
     CommitResult,
     CommittedObject,
+    InvalidClass,
     LabelClass,
     OverlapRule,
     Pending,
+    PendingProposal,
     Proposal,
     State,
 )
+from napari_medkd.session.worker import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
-    from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.core.window import Window
     from napari_medkd.inference.segmenter import Prediction, Segmenter
-    from napari_medkd.session.journal import Journal, Recovery
+    from napari_medkd.session.diff import Region
+    from napari_medkd.session.journal import Recovery
     from napari_medkd.session.worker import Worker
 
 
@@ -35,7 +48,8 @@ class Session:
     """Prompts, proposal, classes, labels and history of one image, and the thread that asks the model.
 
     Every method is called from one thread (the GUI's); work for the model goes to `worker`, whose answers
-    come back on that same thread. Signals are emitted there, so a view may draw at once.
+    come back on that same thread. Signals are emitted there, so a view may draw at once. The worker and the
+    segmenters belong to whoever made them, and are closed there.
 
     Parameters
     ----------
@@ -62,23 +76,78 @@ class Session:
     failed = Signal(object)  # MedkdError from the model's thread
     notified = Signal(str)  # a sentence worth reading: "312 protected pixels were left alone."
 
+    def __init__(
+        self,
+        worker: Worker,
+        journal_folder: Path | None = None,
+        cache_bytes: int = 512 * 2**20,
+        undo_bytes: int = 256 * 2**20,
+    ) -> None:
+        self.volume: Volume | None = None
+        self.segmenter: Segmenter | None = None
+        self.plane: Plane | None = None
+        self.prompt: Prompt | None = None  # of the current object; None where nothing was said
+        self.proposal: Proposal | None = None
+        self.preview: Prediction | None = None
+        self.overlap_rule = OverlapRule.KEEP
+        self.error: MedkdError | None = None  # why the state is ERROR; cleared by the next success
+        self.loading = ""  # what is on its way, in state LOADING
+        self._folder = journal_folder
+        self._answers = Answers(worker, cache_bytes)
+        self._history = History(undo_bytes)
+        self._ledger: Ledger | None = None
+        self._encoding: set[Kind] = set()  # what waits for a slice to be encoded
+        self._awaiting = False  # whether an answer to `prompt` is on its way
+        self._just_committed = False
+        self._shown_state = State.NO_IMAGE
+
     # --- what is open -------------------------------------------------------------------------------------
-    volume: Volume | None
-    segmenter: Segmenter | None
-    plane: Plane | None
-    prompt: Prompt | None  # of the current object; None where nothing was said
-    proposal: Proposal | None
-    preview: Prediction | None
-    labels: NDArray[np.uint16] | None  # (z, y, x), edited in place and shared with the viewer's layer
-    objects: dict[int, CommittedObject]
-    classes: tuple[LabelClass, ...]
-    active_class: LabelClass
-    overlap_rule: OverlapRule
-    error: object  # MedkdError | None: why the state is ERROR; cleared by the next success
-    unsaved: bool
+    @property
+    def state(self) -> State:
+        """What stands at the top of the panel."""
+        if self.volume is None:
+            return State.NO_IMAGE
+        if self.error is not None:
+            return State.ERROR
+        if self.proposal is not None:
+            return State.PROPOSAL
+        if self.loading:
+            return State.LOADING
+        if self.segmenter is None:
+            return State.NO_MODEL
+        if self._encoding:
+            return State.ENCODING
+        return State.COMMITTED if self._just_committed else State.READY
 
     @property
-    def state(self) -> State: ...
+    def labels(self) -> NDArray[np.uint16] | None:
+        """The result, (z, y, x): edited in place and shared with the viewer's layer."""
+        return self._ledger.labels if self._ledger is not None else None
+
+    @property
+    def objects(self) -> dict[int, CommittedObject]:
+        """The committed objects by id."""
+        return self._ledger.contents.objects if self._ledger is not None else {}
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """The classes by rising value."""
+        return self._table.classes
+
+    @property
+    def active_class(self) -> LabelClass:
+        """The class that the next commit goes into."""
+        return self._table[self._table.active]
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether something was committed since the labels were saved to a file."""
+        return self._ledger is not None and not self._ledger.is_saved
+
+    @property
+    def decode_seconds(self) -> float:
+        """How long the model took over its newest answer or preview, encoding left out."""
+        return self._answers.seconds
 
     def open(
         self, volume: Volume, labels: NDArray[np.uint16] | None = None, pending: Pending | None = None
@@ -86,32 +155,106 @@ class Session:
         """Take another image, empty or with existing `labels` (z, y, x).
 
         Returns what an unfinished journal of the same image holds, for `resume`; None where there is none.
-        Raises `PendingProposal` where a proposal would be lost and no `pending` choice was given.
+        Going on without an answer sets that journal aside. Raises `PendingProposal` where a proposal would be
+        lost and no `pending` choice was given; `Pending.KEEP` keeps the image that is open.
         """
+        fitted = fitting(labels, volume.shape)
+        if not self._settle(pending):
+            return None
+        self._let_go()
+        self._ledger = Ledger(volume.content_id, fitted, self._folder, self.notified.emit)
+        self.volume = volume
+        self._answers.use(volume, self.segmenter)
+        recovery = self._ledger.offer()
+        self._announce_volume()
+        return recovery
 
     def resume(self, recovery: Recovery) -> None:
-        """Bring back labels, classes, objects and undo steps of the journal that `open` found."""
+        """Bring back labels, classes, objects and undo steps of the journal that `open` found.
+
+        An object that was open for correction stands again as it was committed.
+        """
+        ledger = self._open_ledger()
+        for step in ledger.resume(recovery):
+            self._history.push(step)
+        if ledger.contents.reopened is not None:
+            self._do(editing.put_back(ledger.labels, ledger.contents))
+        self.labels_changed.emit(tuple(slice(0, size) for size in ledger.labels.shape))
+        self.classes_changed.emit()
+        self._announce_step()
 
     def forget(self, recovery: Recovery) -> None:
         """Start afresh; the old journal is set aside under another name, not deleted."""
+        self._open_ledger().forget(recovery)
 
     def close(self, pending: Pending | None = None) -> None:
-        """Let the image go; the journal stays for a later `open` unless everything was saved."""
+        """Let the image go; the journal stays for a later `open` unless everything was saved.
+
+        `Pending.KEEP` keeps the image open.
+        """
+        if self._settle(pending) and self.volume is not None:
+            self._let_go()
+            self._answers.use(None, self.segmenter)
+            self._announce_volume()
 
     def set_segmenter(self, segmenter: Segmenter | None, pending: Pending | None = None) -> None:
         """Use another model (None while one is loading); the visible slice is encoded with it at once.
 
-        The current prompt is asked again where the model understands it.
+        The current prompt is asked again where the model understands it; `Pending.KEEP` leaves the proposal
+        as it is. Undo brings the other model's proposal back.
         """
+        if pending in (Pending.COMMIT, Pending.DISCARD):
+            self._settle(pending)
+        self.segmenter = segmenter
+        self.error = None
+        if segmenter is not None:
+            self.loading = ""
+        self._encoding.clear()
+        self._show_preview(None)
+        self._answers.use(self.volume, segmenter)
+        self.segmenter_changed.emit(segmenter)
+        self._encode()
+        if pending is not Pending.KEEP or self.proposal is None:
+            self._ask_other_model()
+        self._announce_state()
 
     def set_loading(self, sentence: str) -> None:
-        """Say that a model is on its way (state LOADING)."""
+        """Say that a model is on its way (state LOADING); an empty sentence takes it back."""
+        self.loading = sentence
+        self.error = None
+        self._announce_state()
+
+    def fail(self, error: MedkdError) -> None:
+        """Show an error of work for this session, the model's or its loading's, as state ERROR."""
+        self.error, self.loading = error, ""
+        self.failed.emit(error)
+        self._announce_state()
 
     def set_window(self, window: Window) -> None:
         """See the image through another window; slices are encoded again as they are needed."""
+        if self.volume is None or window == self.volume.window:
+            return
+        self.volume = self.volume.with_window(window)
+        self._answers.use(self.volume, self.segmenter)
+        self.volume_changed.emit(self.volume)
+        self._encode()
+        if self._awaiting:
+            self._ask()
+        self._announce_state()
 
     def set_plane(self, plane: Plane) -> None:
         """Follow the viewer to another slice: encode it first, then its neighbours in the background."""
+        if self.volume is None:
+            raise prompting.nothing_open()
+        plane.check(self.volume.shape)
+        if plane == self.plane:
+            return
+        self.plane = plane
+        self._just_committed = False
+        self.set_preview(None)
+        self.plane_changed.emit(plane)
+        self._encode()
+        self._announce_state()
 
     # --- prompting ----------------------------------------------------------------------------------------
     def set_prompt(self, prompt: Prompt | None, pending: Pending | None = None) -> None:
@@ -122,76 +265,444 @@ class Session:
         slice than an uncommitted proposal's raises `PendingProposal` unless `pending` is given. Raises
         `InvalidPrompt` at once where it misses the image or the model cannot take it; nothing changes then.
         """
+        ledger = self._open_ledger()
+        if prompt is None or prompt.is_empty:
+            self.discard()
+            return
+        prompting.check(prompt, ledger.labels.shape, self.segmenter)
+        if self.prompt is not None and self.prompt.plane != prompt.plane and not self._settle(pending):
+            self.prompt_changed.emit(self.prompt)  # the layers show the new one: put them right
+            return
+        if prompt == self.prompt:
+            if self.error is not None:
+                self._ask()
+            return
+        shown, was_awaiting = self.proposal, self._awaiting
+        is_paint = prompting.can_repaint(prompt, shown)
+        self._do(_draft_step("paint" if is_paint else "prompt"))
+        self.set_preview(None)
+        if is_paint:
+            shape = prompt.plane.shape(ledger.labels.shape)
+            shown = prompting.painted(prompt, shown, shape, self._reopened_id)
+        self._show(prompt, shown)
+        if was_awaiting or not is_paint:
+            self._ask()
+        self._announce_step()
 
     def set_preview(self, prompt: Prompt | None) -> None:
-        """Ask what `prompt` would give, without history: hovering, dragging a box. Newest wins."""
+        """Ask what `prompt` would give, without history: hovering, dragging a box. Newest wins.
+
+        Silent where the slice is not encoded yet, and where the prompt misses the image.
+        """
+        self._answers.cancel(Kind.PREVIEW)
+        if prompt is None or self.volume is None or self.segmenter is None:
+            self._show_preview(None)
+            return
+        try:
+            prompting.check(prompt, self.volume.shape, self.segmenter)
+        except MedkdError:
+            self._show_preview(None)
+            return
+        self._answers.preview(prompt, self._show_preview)
 
     def paint(self, where: NDArray[np.bool_], painted: bool) -> None:
         """Paint or erase (rows, columns) pixels of the proposal; they outlive every new answer.
 
         Starts a proposal of its own where there is none (on `plane`).
         """
+        shape = self._open_ledger().labels.shape
+        if self.prompt is None and (self.plane is None or not painted):
+            return  # nowhere to paint, or nothing to erase
+        prompt = self.prompt or Prompt(self.plane)  # type: ignore[arg-type]
+        slice_shape = prompt.plane.shape(shape)
+        prompting.check_pixels(where, slice_shape)
+        edits = prompt.edits or Edits.none(slice_shape)
+        self.set_prompt(replace(prompt, edits=edits.with_stroke(where, painted)))
 
     def cycle(self, step: int) -> None:
         """Show the next (+1) or previous (-1) candidate."""
+        other = prompting.cycled(self.proposal, step) if self.proposal is not None else None
+        if other is not None:
+            self._do(_draft_step("choice of candidate"))
+            self._show(self.prompt, other)
+            self._announce_step()
 
     def discard(self) -> None:
-        """Drop the proposal and its prompts; undo brings them back."""
+        """Drop the proposal and its prompts; undo brings them back.
+
+        A reopened object stands again as it was.
+        """
+        if self.prompt is None:
+            return
+        ledger = self._open_ledger()
+        is_reopened = ledger.contents.reopened is not None
+        step = editing.put_back(ledger.labels, ledger.contents) if is_reopened else _draft_step("discard")
+        self._do(step)
+        self._show(None, None)
+        self._announce_step()
 
     # --- committing ---------------------------------------------------------------------------------------
     def commit(self, overlap: OverlapRule | None = None) -> CommitResult:
         """Write the proposal into the active class under the overlap rule, and journal it.
 
-        Raises `InvalidPrompt` where there is no proposal or it is empty, `OverlapConflict` where the rule is
-        to ask and the proposal covers other classes, `StorageError` where the journal cannot be written (the
-        labels are then unchanged and the proposal is still there).
+        Raises `InvalidPrompt` where there is no proposal or it is empty, `LockedClass` where the class is
+        locked, `OverlapConflict` where the rule is to ask and the proposal covers other classes,
+        `StorageError` where the journal cannot be written (the labels are then unchanged and the proposal is
+        still there).
         """
+        return self._commit(overlap, next_class=False)
 
     def commit_and_next(self, overlap: OverlapRule | None = None) -> CommitResult:
         """Commit, then make a new class ("nucleus 2" after "nucleus") active: a new instance."""
+        return self._commit(overlap, next_class=True)
 
-    def reopen(self, position: tuple[int, int, int]) -> bool:
-        """Make the committed object at (z, y, x) the proposal again, with its prompts; False where none is."""
+    def reopen(self, position: tuple[int, int, int], pending: Pending | None = None) -> bool:
+        """Make the committed object at (z, y, x) the proposal again, with its prompts; False where none is.
+
+        Raises `PendingProposal` where another proposal would be lost and no `pending` choice was given.
+        """
+        ledger = self._open_ledger()
+        if object_at(self.objects, position) is None or not self._settle(pending):
+            return False
+        found = object_at(self.objects, position)  # again: settling may have committed over it
+        if found is None:
+            return False
+        self._do(editing.reopen(ledger.labels, ledger.contents, found))
+        self._show(*Draft.of_object(found, is_reopened=True).unpack())
+        self._announce_step()
+        return True
 
     def delete_at(self, position: tuple[int, int, int]) -> bool:
-        """Delete the committed object at (z, y, x); False where none is. A locked class is an error."""
+        """Delete the committed object at (z, y, x); False where none is. A locked class is an error.
+
+        The object that is open for correction is deleted with its proposal.
+        """
+        ledger = self._open_ledger()
+        reopened = ledger.contents.reopened
+        if reopened is not None and self._proposal_covers(position):
+            self._do(editing.drop_reopened(ledger.contents))
+            self._show(None, None)
+        else:
+            found = object_at(self.objects, position)
+            if found is None:
+                return False
+            self._do(editing.delete(ledger.labels, ledger.contents, [found]))
+        self._announce_step()
+        return True
 
     def delete_in(self, plane: Plane, region: NDArray[np.bool_]) -> int:
         """Delete every unlocked object that touches `region` on `plane`; returns how many. One undo step."""
+        ledger = self._open_ledger()
+        plane.check(ledger.labels.shape)
+        prompting.check_pixels(region, plane.shape(ledger.labels.shape))
+        locked = self._table.locked
+        touched = objects_in(self.objects, plane, region)
+        found = [one for one in touched if one.value not in locked]
+        if found:
+            self._do(editing.delete(ledger.labels, ledger.contents, found))
+            self._announce_step()
+        if len(found) < len(touched):
+            self.notified.emit(f"{len(touched) - len(found)} objects of locked classes were left alone.")
+        return len(found)
 
     def record_paint(self, indices: tuple[NDArray[np.intp], ...], old: NDArray[np.uint16]) -> None:
         """Take note of a stroke that the user made in `labels` directly (already applied).
 
-        Voxels of locked classes are put back. The rest becomes one undo step and is journalled.
+        Voxels of locked classes are put back. The rest becomes one undo step and is journalled; where that
+        fails the whole stroke is put back. A value that no class has gets one.
         """
+        ledger = self._open_ledger()
+        painting = editing.paint(ledger.labels, ledger.contents, indices, old)
+        if painting.refused is not None:
+            self.labels_changed.emit(painting.refused.apply(ledger.labels))
+            self.notified.emit("Locked classes were left alone.")
+        if painting.step is None or painting.step.diff is None:
+            return
+        try:
+            self._do(painting.step)
+        except StorageError:
+            self.labels_changed.emit(painting.step.diff.apply(ledger.labels, backwards=True))
+            raise
+        self._announce_step()
 
     # --- undo ---------------------------------------------------------------------------------------------
     @property
-    def can_undo(self) -> bool: ...
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._history.done)
+
     @property
-    def can_redo(self) -> bool: ...
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._history.undone)
+
     def undo(self) -> str:
-        """Take back the last step (prompt, paint, commit, delete, class); returns what it was, "" for none."""
-        ...
+        """Take back the last step (prompt, paint, commit, delete, class); returns its title, "" for none."""
+        if not self.can_undo:
+            return ""
+        step = self._history.done[-1]
+        region = self._open_ledger().undo(step)
+        self._after_move(step, region, self._history.undo(self._draft_if(step)))
+        return step.title
 
     def redo(self) -> str:
-        """Do again what was undone; returns what it was, "" for none."""
-        ...
+        """Do again what was undone; returns its title, "" for none."""
+        if not self.can_redo:
+            return ""
+        step = self._history.undone[-1]
+        region = self._open_ledger().redo(step)
+        self._after_move(step, region, self._history.redo(self._draft_if(step)))
+        return step.title
 
     # --- classes ------------------------------------------------------------------------------------------
-    def add_class(self, name: str, value: int | None = None, colour: str | None = None) -> LabelClass: ...
+    def add_class(self, name: str, value: int | None = None, colour: str | None = None) -> LabelClass:
+        """Add a class, with the next free value and a colour unlike the others where none is given."""
+        before = {found.value for found in self.classes}
+        self._change_classes(f"new class {name.strip()}", self._table.adding(name, value, colour))
+        return next(found for found in self.classes if found.value not in before)
+
     def update_class(
         self, value: int, *, name: str | None = None, colour: str | None = None, locked: bool | None = None
-    ) -> LabelClass: ...
+    ) -> LabelClass:
+        """Rename, recolour or lock a class; None leaves a field as it is."""
+        given = {"name": name, "colour": colour, "locked": locked}
+        changes = {field: new for field, new in given.items() if new is not None}
+        self._change_classes(
+            f"change of class {self._table[value].name}", self._table.changing(value, **changes)
+        )
+        return self._table[value]
+
     def remove_class(self, value: int) -> None:
         """Remove a class that no voxel holds; otherwise an error says how many do."""
+        ledger = self._open_ledger()
+        table = ledger.contents.table.removing(value)
+        held = int(np.count_nonzero(ledger.labels == value))
+        reopened = ledger.contents.reopened
+        if held or (reopened is not None and reopened.value == value):
+            what = f"{held} voxels hold" if held else "The object that is open holds"
+            name = self._table[value].name
+            raise InvalidClass(f"{what} the class {name}.", "Delete its objects before the class.")
+        self._change_classes(f"removal of class {self._table[value].name}", table)
 
     def set_active(self, value: int, pending: Pending | None = None) -> None:
-        """Choose the class of the next commit. A proposal is *not* lost by it unless it was reopened."""
+        """Choose the class of the next commit. A proposal is *not* lost by it unless it was reopened.
 
-    def set_overlap_rule(self, rule: OverlapRule) -> None: ...
+        `Pending.KEEP` keeps a reopened proposal, to be committed into the new class.
+        """
+        ledger = self._open_ledger()
+        ledger.contents.table[value]  # an unknown one is an error before anything happens
+        if value == ledger.contents.table.active:
+            return
+        if ledger.contents.reopened is not None and pending is not Pending.KEEP:
+            self._settle(pending)
+        ledger.contents.table = ledger.contents.table.activating(value)
+        self.classes_changed.emit()
+
+    def set_overlap_rule(self, rule: OverlapRule) -> None:
+        """Choose what a commit does where another class stands already."""
+        self.overlap_rule = rule
 
     # --- out ----------------------------------------------------------------------------------------------
     def save(self, path: Path) -> Path:
-        """Write `labels` with the image's geometry (format by suffix) and mark the journal as saved."""
-        ...
+        """Write `labels` with the image's geometry (format by suffix) and mark the journal as saved.
+
+        An object that is open for correction is written as it was committed.
+        """
+        from napari_medkd.io import write_labels  # brings the image libraries
+
+        ledger = self._open_ledger()
+        assert self.volume is not None
+        names = {found.value: found.name for found in self.classes}
+        with editing.put_back_meanwhile(ledger.labels, ledger.contents):
+            written = write_labels(path, ledger.labels, self.volume, names)
+        ledger.mark_saved()
+        if self.proposal is not None:
+            self.notified.emit("The proposal is not in the file: it is not committed.")
+        self.journal_changed.emit()
+        return written
+
+    # --- inside -------------------------------------------------------------------------------------------
+    @property
+    def _table(self) -> ClassTable:
+        return self._ledger.contents.table if self._ledger is not None else ClassTable.fresh()
+
+    @property
+    def _reopened_id(self) -> int | None:
+        reopened = self._ledger.contents.reopened if self._ledger is not None else None
+        return reopened.id if reopened is not None else None
+
+    def _open_ledger(self) -> Ledger:
+        if self._ledger is None:
+            raise prompting.nothing_open()
+        return self._ledger
+
+    def _settle(self, pending: Pending | None) -> bool:
+        """Do what the user chose for the current object; False where it is to be kept."""
+        if self.prompt is None:
+            return True
+        if pending is None:
+            raise PendingProposal(
+                f"The proposal on slice {self.prompt.plane.index} is not committed.",
+                "Commit it, discard it, or keep working on it.",
+            )
+        if pending is Pending.COMMIT:
+            self.commit()
+        elif pending is Pending.DISCARD:
+            self.discard()
+        return pending is not Pending.KEEP
+
+    def _let_go(self) -> None:
+        """Forget everything about the image that is open, on the screen and in memory; not its journal."""
+        if self._ledger is not None:
+            self._ledger.close()
+        self._ledger = self.volume = self.plane = self.error = None
+        self._history.clear()
+        self._encoding.clear()
+        self._show_preview(None)
+        self._show(None, None)
+
+    def _commit(self, overlap: OverlapRule | None, next_class: bool) -> CommitResult:
+        ledger = self._open_ledger()
+        if self.proposal is None:
+            raise InvalidPrompt("There is no proposal to commit.", "Click on the object, or draw a box.")
+        rule = overlap or self.overlap_rule
+        step, result = editing.commit(ledger.labels, ledger.contents, self.proposal, rule, next_class)
+        self._do(step)
+        self._show(None, None)
+        self._just_committed = True
+        if result.protected:
+            what = "pixel was" if result.protected == 1 else "pixels were"
+            self.notified.emit(f"{result.protected} protected {what} left alone.")
+        self._announce_step()
+        return result
+
+    def _change_classes(self, title: str, table: ClassTable) -> None:
+        before = self._open_ledger().contents.table
+        if table != before:
+            self._do(Step(title, classes=(before, table)))
+            self._announce_step()
+
+    def _proposal_covers(self, position: tuple[int, int, int]) -> bool:
+        if self.proposal is None or position[self.proposal.plane.axis] != self.proposal.plane.index:
+            return False
+        rows, columns = self.proposal.plane.in_plane
+        return bool(self.proposal.mask[position[rows], position[columns]])
+
+    def _do(self, step: Step) -> None:
+        """Do a step: on disk, then in memory, then for undo. Raises before anything changed."""
+        step.draft = self._draft_if(step)
+        region = self._open_ledger().do(step)
+        self._history.push(step)
+        self.error = None
+        if region is not None:
+            self.labels_changed.emit(region)
+        if step.classes is not None:
+            self.classes_changed.emit()
+
+    def _draft_if(self, step: Step) -> Draft | None:
+        """Pack the current object for a step that changes it."""
+        if self.prompt is None or not step.touches_draft:
+            return None
+        is_answered = self.proposal is not None and prompting.asks_the_same(self.prompt, self.proposal.prompt)
+        return Draft.of(self.prompt, self.proposal, awaits=self._awaiting or not is_answered)
+
+    def _after_move(self, step: Step, region: Region | None, draft: Draft | None) -> None:
+        """Show what undo or redo changed; a prompt that had no answer yet is asked again."""
+        if region is not None:
+            self.labels_changed.emit(region)
+        if step.classes is not None:
+            self.classes_changed.emit()
+        if step.touches_draft:
+            self._show(*(draft.unpack() if draft is not None else (None, None)))
+            if draft is not None and draft.awaits:
+                self._ask()
+        self._announce_step()
+
+    def _show(self, prompt: Prompt | None, proposal: Proposal | None) -> None:
+        """Make this the current object; an answer that is on its way to another is dropped."""
+        self._answers.cancel(Kind.ANSWER)
+        self._encoding.discard(Kind.ANSWER)
+        self._awaiting = self._just_committed = False
+        is_other_prompt, is_other_proposal = prompt != self.prompt, proposal is not self.proposal
+        self.prompt, self.proposal = prompt, proposal
+        if is_other_prompt:
+            self.prompt_changed.emit(prompt)
+        if is_other_proposal:
+            self.proposal_changed.emit(proposal)
+
+    def _show_preview(self, preview: Prediction | None) -> None:
+        if preview is not self.preview:
+            self.preview = preview
+            self.preview_changed.emit(preview)
+
+    def _encode(self) -> None:
+        """Encode the visible slice; whatever was being encoded before it is no longer waited for."""
+        self._encoding.discard(Kind.ENCODE)
+        if self.volume is None or self.segmenter is None or self.plane is None:
+            return
+        if not self._answers.is_encoded(self.plane):
+            self._encoding.add(Kind.ENCODE)
+        self._answers.encode(self.plane, self._on_encoded)
+
+    def _ask(self) -> None:
+        """Ask the model about the current prompt; where there is none the prompt waits for it."""
+        if self.prompt is None or not prompting.needs_model(self.prompt):
+            return
+        self._awaiting = True
+        if self.volume is None or self.segmenter is None:
+            return
+        if not self._answers.is_encoded(self.prompt.plane):
+            self._encoding.add(Kind.ANSWER)
+        prompt, previous = self.prompt, prompting.seen_logits(self.prompt, self.proposal, self.segmenter)
+        self._answers.ask(prompt, previous, self._on_answer)
+
+    def _ask_other_model(self) -> None:
+        """Ask a model that has just come about the current prompt, as a step of its own."""
+        if self.segmenter is None or self.prompt is None or not prompting.needs_model(self.prompt):
+            return
+        try:
+            prompting.check(self.prompt, self._open_ledger().labels.shape, self.segmenter)
+        except InvalidPrompt as error:
+            self.notified.emit(f"{error.message} The proposal was left as it is.")
+            return
+        if self.proposal is not None:
+            self._do(_draft_step("change of model"))
+            self._announce_step()
+        self._ask()
+
+    def _on_encoded(self, error: MedkdError | None) -> None:
+        self._encoding.discard(Kind.ENCODE)
+        self._on_result(error)
+
+    def _on_answer(self, result: Prediction | MedkdError) -> None:
+        self._encoding.discard(Kind.ANSWER)
+        self._awaiting = False
+        if not isinstance(result, MedkdError) and self.prompt is not None:
+            self._show(self.prompt, prompting.answered(self.prompt, result, 0, self._reopened_id))
+        self._on_result(result if isinstance(result, MedkdError) else None)
+
+    def _on_result(self, error: MedkdError | None) -> None:
+        self.error = error
+        if error is not None:
+            self.failed.emit(error)
+        self._announce_state()
+
+    def _announce_volume(self) -> None:
+        self.volume_changed.emit(self.volume)
+        self.classes_changed.emit()
+        self._announce_step()
+
+    def _announce_step(self) -> None:
+        self.history_changed.emit()
+        self.journal_changed.emit()
+        self._announce_state()
+
+    def _announce_state(self) -> None:
+        state = self.state
+        if state is not self._shown_state:
+            self._shown_state = state
+            self.state_changed.emit(state)
+
+
+def _draft_step(title: str) -> Step:
+    return Step(title, touches_draft=True)

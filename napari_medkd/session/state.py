@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_medkd.errors import MedkdError
+from napari_medkd.session.packing import PackedMask, pack_prompt, unpack_prompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,9 +94,9 @@ class Proposal:
         return self.prompt.plane
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class CommittedObject:
-    """An object in the result, with what is needed to reopen it.
+    """An object in the result, with what is needed to reopen it, packed: an image may hold thousands.
 
     Parameters
     ----------
@@ -103,10 +104,12 @@ class CommittedObject:
         Counts up within a session and its journal.
     value : int
         Class value of its voxels.
-    prompt : Prompt
+    plane : Plane
+        The slice that it lies on.
+    packed_prompt : bytes
         The prompts that made it.
-    mask : ndarray (rows, columns) bool
-        Its pixels as written (protected ones left out).
+    packed_mask : PackedMask
+        Its pixels as they stand in the result: protected ones and those that others took are left out.
     score : float or None
         The model's estimate.
     model_id : str
@@ -115,10 +118,33 @@ class CommittedObject:
 
     id: int
     value: int
-    prompt: Prompt
-    mask: NDArray[np.bool_]
+    plane: Plane
+    packed_prompt: bytes
+    packed_mask: PackedMask
     score: float | None
     model_id: str
+
+    @classmethod
+    def of(
+        cls, id: int, value: int, prompt: Prompt, mask: NDArray[np.bool_], score: float | None, model_id: str
+    ) -> CommittedObject:
+        """Pack an object's prompt and its (rows, columns) mask."""
+        return cls(id, value, prompt.plane, pack_prompt(prompt), PackedMask.of(mask), score, model_id)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompts that made it, a new copy each time."""
+        return unpack_prompt(self.packed_prompt)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Its (rows, columns) pixels, a new copy each time."""
+        return self.packed_mask.unpack()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        return len(self.packed_prompt) + self.packed_mask.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +154,14 @@ class CommitResult:
     object_id: int
     written: int
     protected: int
+
+
+class LockedClass(MedkdError):
+    """A locked class would be changed."""
+
+
+class InvalidClass(MedkdError):
+    """A class cannot be made, changed or removed as asked."""
 
 
 class PendingProposal(MedkdError):

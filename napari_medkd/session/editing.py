@@ -1,0 +1,184 @@
+"""The steps that change what is committed, made but not yet done: commit, reopen, delete, paint."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medkd.errors import InvalidPrompt
+from napari_medkd.session.diff import Diff
+from napari_medkd.session.history import Change, Step
+from napari_medkd.session.labels import erasing, plan_write
+from napari_medkd.session.objects import losses, own_voxels, voxels_of
+from napari_medkd.session.packing import PackedMask
+from napari_medkd.session.state import CommitResult, CommittedObject, LockedClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_medkd.session.diff import Voxels
+    from napari_medkd.session.replay import Contents
+    from napari_medkd.session.state import OverlapRule, Proposal
+
+    Labels = NDArray[np.uint16]
+
+
+def commit(
+    labels: Labels, contents: Contents, proposal: Proposal, rule: OverlapRule, next_class: bool
+) -> tuple[Step, CommitResult]:
+    """Write a proposal into the active class; with `next_class`, make a new class active afterwards."""
+    table, reopened = contents.table, contents.reopened
+    active = table[table.active]
+    _check_unlocked(contents, active.value)
+    if not proposal.mask.any():
+        raise InvalidPrompt("The proposal is empty: there is nothing to commit.", "Add or change a prompt.")
+    writing = plan_write(labels, proposal.plane, proposal.mask, table, rule)
+    if not writing.mask.any():
+        raise InvalidPrompt(
+            f"All {writing.protected} pixels of the proposal are protected: other classes hold them.",
+            "Unlock those classes or choose to overwrite.",
+        )
+    number = reopened.id if reopened is not None else contents.last_id + 1
+    model_id = proposal.prediction.model_id if proposal.prediction else ""
+    if proposal.prediction is None and reopened is not None:
+        model_id = reopened.model_id
+    made = CommittedObject.of(number, active.value, proposal.prompt, writing.mask, proposal.score, model_id)
+    after = table.adding(table.next_name()) if next_class else table
+    step = Step(
+        f"commit of {active.name}",
+        writing.diff,
+        (*losses(contents.objects, writing.overwritten), Change(None, made)),
+        (table, after.activating(after.classes[-1].value)) if next_class else None,
+        Change(reopened, None) if reopened is not None else None,
+        touches_draft=True,
+        committed=number,
+    )
+    return step, CommitResult(number, int(writing.mask.sum()), writing.protected)
+
+
+def reopen(labels: Labels, contents: Contents, found: CommittedObject) -> Step:
+    """Take a committed object out of the labels, to be corrected."""
+    _check_unlocked(contents, found.value)
+    table = contents.table
+    return Step(
+        f"reopening of {table[found.value].name}",
+        erasing(labels, own_voxels(found, contents.objects), found.value),
+        (Change(found, None),),
+        (table, table.activating(found.value)) if table.active != found.value else None,
+        Change(None, found),
+        touches_draft=True,
+    )
+
+
+def put_back(labels: Labels, contents: Contents) -> Step:
+    """Give up correcting: the reopened object stands again as it was, where nobody took its place."""
+    found = contents.reopened
+    assert found is not None
+    voxels = voxels_of(found.plane, found.packed_mask)
+    standing = labels[voxels]
+    free = (standing == 0) | (standing == found.value)
+    z, y, x = (axis[free] for axis in voxels)
+    old = standing[free]
+    diff = Diff.of((z, y, x), old, np.full_like(old, found.value), labels.shape)
+    rows, columns = ((z, y, x)[axis] for axis in found.plane.in_plane)
+    mask = np.zeros(found.packed_mask.shape, np.bool_)
+    mask[rows, columns] = True
+    back = replace(found, packed_mask=PackedMask.of(mask)) if mask.any() else None
+    return Step(
+        "discard",
+        diff,
+        (Change(None, back),) if back is not None else (),
+        None,
+        Change(found, None),
+        touches_draft=True,
+    )
+
+
+def drop_reopened(contents: Contents) -> Step:
+    """Delete the object that is open for correction: it is out of the labels already."""
+    found = contents.reopened
+    assert found is not None
+    title = f"deletion of {contents.table[found.value].name}"
+    return Step(title, reopened=Change(found, None), touches_draft=True)
+
+
+@contextmanager
+def put_back_meanwhile(labels: Labels, contents: Contents) -> Iterator[None]:
+    """Have the object that is open for correction in the labels for the time of a block."""
+    diff = put_back(labels, contents).diff if contents.reopened is not None else None
+    if diff is not None:
+        diff.apply(labels)
+    try:
+        yield
+    finally:
+        if diff is not None:
+            diff.apply(labels, backwards=True)
+
+
+def delete(labels: Labels, contents: Contents, found: list[CommittedObject]) -> Step:
+    """Take objects out of the labels; what others of their class hold too stays."""
+    for one in found:
+        _check_unlocked(contents, one.value)
+    leaving = [one.id for one in found]
+    own = [own_voxels(one, contents.objects, leaving) for one in found]
+    holds = [labels[voxels] == one.value for one, voxels in zip(found, own, strict=True)]
+    parts = [np.ravel_multi_index(voxels, labels.shape)[ok] for voxels, ok in zip(own, holds, strict=True)]
+    voxels = _unravel(np.unique(np.concatenate(parts)), labels.shape)
+    old = labels[voxels]
+    names = contents.table[found[0].value].name if len(found) == 1 else f"{len(found)} objects"
+    diff = Diff.of(voxels, old, np.zeros_like(old), labels.shape)
+    return Step(f"deletion of {names}", diff, tuple(Change(one, None) for one in found))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painting:
+    """What a stroke in the labels comes to: voxels that locked classes get back, and a step for the rest."""
+
+    refused: Diff | None
+    step: Step | None
+
+
+def paint(labels: Labels, contents: Contents, indices: tuple[NDArray[np.intp], ...], old: Labels) -> Painting:
+    """Make the step of a stroke that is in `labels` already; `old` are the values before it.
+
+    A voxel may come several times, as a brush passes over it again; its first old value counts.
+    """
+    flat, first = np.unique(np.ravel_multi_index(indices, labels.shape), return_index=True)
+    before = np.asarray(old, np.uint16).reshape(-1)[first] if np.ndim(old) else np.full_like(flat, old)
+    before = before.astype(np.uint16)
+    voxels = _unravel(flat, labels.shape)
+    new = labels[voxels]
+    locked = np.isin(before, contents.table.locked) | np.isin(new, contents.table.locked)
+    refused = Diff.of(voxels, np.where(locked, new, 0), np.where(locked, before, 0), labels.shape)
+    changed = (before != new) & ~locked
+    z, y, x = (axis[changed] for axis in voxels)
+    diff = Diff.of((z, y, x), before[changed], new[changed], labels.shape)
+    if diff is None:
+        return Painting(refused, None)
+    table = contents.table
+    for value in np.unique(new[changed]).tolist():
+        if value != 0 and value not in table:
+            table = table.adding(_free_name(value, [known.name for known in table.classes]), value)
+    classes = (contents.table, table) if table is not contents.table else None
+    return Painting(refused, Step("paint", diff, tuple(losses(contents.objects, (z, y, x))), classes))
+
+
+def _free_name(value: int, taken: list[str]) -> str:
+    return next(name for name in (f"object {value}", f"class {value}", f"value {value}") if name not in taken)
+
+
+def _unravel(flat: NDArray[np.intp], shape: tuple[int, ...]) -> Voxels:
+    z, y, x = np.unravel_index(flat, shape)
+    return z, y, x
+
+
+def _check_unlocked(contents: Contents, value: int) -> None:
+    if value in contents.table.locked:
+        raise LockedClass(
+            f"{contents.table[value].name} is locked, so it cannot be changed.", "Unlock it first."
+        )

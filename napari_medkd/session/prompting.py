@@ -1,0 +1,115 @@
+"""How a prompt and what was answered to it become the proposal that the user sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medkd.errors import GeometryMismatch, InvalidPrompt
+from napari_medkd.session.state import Proposal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_medkd.core.prompts import Prompt
+    from napari_medkd.inference.segmenter import Prediction, Segmenter
+
+
+def check(prompt: Prompt, shape: tuple[int, int, int], segmenter: Segmenter | None) -> None:
+    """Raise where a prompt misses an image of `shape` (z, y, x) or the model cannot take it."""
+    prompt.plane.check(shape)
+    slice_shape = prompt.plane.shape(shape)
+    prompt.check(slice_shape)
+    if prompt.edits is not None:
+        check_pixels(prompt.edits.values, slice_shape)
+    if segmenter is not None and needs_model(prompt):
+        from napari_medkd.inference.prompting import check_prompt  # scikit-image: only once a model is there
+
+        check_prompt(prompt, slice_shape, segmenter.card)
+
+
+def check_pixels(pixels: NDArray[np.generic], slice_shape: tuple[int, int]) -> None:
+    """Raise where painted pixels do not lie on the slice's own grid."""
+    if pixels.shape != slice_shape:
+        raise GeometryMismatch(
+            f"The painted pixels have the shape {pixels.shape}, the slice {slice_shape}.",
+            "Paint on the slice's own grid.",
+        )
+
+
+def needs_model(prompt: Prompt) -> bool:
+    """Tell whether something was said besides painted pixels, which stand for themselves."""
+    return bool(prompt.kinds - {"mask"})
+
+
+def asks_the_same(prompt: Prompt, other: Prompt | None) -> bool:
+    """Tell whether two prompts differ in painted pixels at most."""
+    return other is not None and replace(prompt, edits=None) == replace(other, edits=None)
+
+
+def can_repaint(prompt: Prompt, shown: Proposal | None) -> bool:
+    """Tell whether the mask on the screen with the prompt's painted pixels is the answer to `prompt`.
+
+    So it is where pixels were painted or erased since, and none was given back to the model.
+    """
+    if not needs_model(prompt):
+        return shown is None or not needs_model(shown.prompt)
+    if shown is None or prompt.edits is None or not asks_the_same(prompt, shown.prompt):
+        return False
+    earlier = shown.prompt.edits
+    return earlier is None or not bool(((earlier.values != 0) & (prompt.edits.values == 0)).any())
+
+
+def painted(
+    prompt: Prompt, shown: Proposal | None, shape: tuple[int, int], object_id: int | None
+) -> Proposal:
+    """Return the proposal on the screen (of `shape`) with the prompt's painted pixels applied."""
+    if shown is None:
+        shown = Proposal(prompt, np.zeros(shape, np.bool_), object_id=object_id)
+    mask = prompt.edits.apply(shown.mask) if prompt.edits is not None else shown.mask
+    return replace(shown, prompt=prompt, mask=mask)
+
+
+def answered(prompt: Prompt, prediction: Prediction, choice: int, object_id: int | None) -> Proposal:
+    """Return the proposal of one of the model's candidates; what was painted meanwhile outlives it."""
+    mask = prediction.masks[choice]
+    if prompt.edits is not None:
+        mask = prompt.edits.apply(mask)
+    score = prediction.scores[choice]
+    return Proposal(prompt, mask, choice, len(prediction.masks), score, prediction, object_id)
+
+
+def cycled(proposal: Proposal, step: int) -> Proposal | None:
+    """Return the proposal with another of its candidates; None where there is only one."""
+    if proposal.prediction is None or proposal.candidates < 2:
+        return None
+    choice = (proposal.choice + step) % proposal.candidates
+    return answered(proposal.prompt, proposal.prediction, choice, proposal.object_id)
+
+
+def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) -> NDArray[np.float32] | None:
+    """Return the logits behind the mask on the screen where `prompt` refines it, for the same model.
+
+    Not where a prompt was moved or taken away: the old mask would still say it.
+    """
+    if shown is None or shown.prediction is None or "mask" not in segmenter.card.capabilities:
+        return None
+    old = shown.prompt
+    adds_only = (
+        old.plane == prompt.plane
+        and old.box in (None, prompt.box)
+        and old.lasso in (None, prompt.lasso)
+        and set(old.points) <= set(prompt.points)
+        and set(old.scribbles) <= set(prompt.scribbles)
+    )
+    if shown.prediction.model_id != segmenter.card.id or not adds_only:
+        return None
+    logits: NDArray[np.float32] = shown.prediction.logits[shown.choice]
+    return logits
+
+
+def nothing_open() -> InvalidPrompt:
+    """Return the error for doing something to an image where none is open."""
+    return InvalidPrompt("No image is open.", "Open one first.")
