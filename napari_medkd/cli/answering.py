@@ -12,7 +12,8 @@ from napari_medkd.cli.reports import ClickReport, SegmentReport
 from napari_medkd.core.prompts import Box
 from napari_medkd.errors import InvalidPrompt, StorageError
 from napari_medkd.inference import load_segmenter
-from napari_medkd.session import Session, SyncWorker
+from napari_medkd.session.session import Session
+from napari_medkd.session.worker import SyncWorker
 from napari_medkd.settings import Settings
 
 if TYPE_CHECKING:

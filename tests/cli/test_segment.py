@@ -105,7 +105,7 @@ def test_pixels_of_the_overlay_are_square_millimetres(tmp_path):
         ([], "Nothing says where"),
         (["--box", "0,0,5,5"], "found nothing"),
         (["--box", BOX, "--slice", "1"], "Slice 1 does not exist"),
-        (["--box", BOX, "--slice", "one"], "is not a valid int"),
+        (["--box", BOX, "--slice", "one"], "valid int"),
         (["--box", BOX, "--axis", "w"], "is not one of"),
         (["--box", BOX, "--frame", "7"], "7"),
     ],
