@@ -117,5 +117,6 @@ class Volume:
     def __repr__(self) -> str:
         size = "×".join(map(str, self.data.shape))
         spacing = "×".join(f"{mm:.3g}" for mm in self.geometry.spacing)
-        unit = "mm" if self.geometry.from_file else "px"
+        is_measured = self.geometry.from_file or self.geometry.spacing != (1.0, 1.0, 1.0)
+        unit = "mm" if is_measured else "px"
         return f"Volume({self.name}: {size} {self.data.dtype}, {spacing} {unit}, {self.modality})"

@@ -1,0 +1,22 @@
+"""Reading images and writing masks: ``read_volume``, ``write_labels``, ``read_labels``.
+
+A new format is one module here that ends in ``register(Format(…))``, and one line below.
+"""
+
+from napari_medkd.io import dicom, nifti, nrrd_mha, raster, tiff  # noqa: F401  (importing registers them)
+from napari_medkd.io.formats import Format, formats
+from napari_medkd.io.labels import read_label_names, read_labels
+from napari_medkd.io.reading import is_readable, read_volume, suffixes
+from napari_medkd.io.writing import writable_suffixes, write_labels
+
+__all__ = [
+    "Format",
+    "formats",
+    "is_readable",
+    "read_label_names",
+    "read_labels",
+    "read_volume",
+    "suffixes",
+    "writable_suffixes",
+    "write_labels",
+]
