@@ -62,12 +62,10 @@ def can_repaint(prompt: Prompt, shown: Proposal | None) -> bool:
     return earlier is None or not bool(((earlier.values != 0) & (prompt.edits.values == 0)).any())
 
 
-def painted(
-    prompt: Prompt, shown: Proposal | None, shape: tuple[int, int], object_id: int | None
-) -> Proposal:
+def painted(prompt: Prompt, shown: Proposal | None, shape: tuple[int, int]) -> Proposal:
     """Return the proposal on the screen (of `shape`) with the prompt's painted pixels applied."""
     if shown is None:
-        shown = Proposal(prompt, np.zeros(shape, np.bool_), object_id=object_id)
+        shown = Proposal(prompt, np.zeros(shape, np.bool_))
     mask = prompt.edits.apply(shown.mask) if prompt.edits is not None else shown.mask
     return replace(shown, prompt=prompt, mask=mask)
 

@@ -6,29 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from psygnal import Signal
 
 from napari_medkd.core.prompts import Edits, Prompt
 from napari_medkd.errors import InvalidPrompt, MedkdError, StorageError
 from napari_medkd.session import editing, prompting
-from napari_medkd.session.answers import Answers
-from napari_medkd.session.classes import ClassTable
-from napari_medkd.session.history import Draft, History, Step
+from napari_medkd.session.history import Draft, Step
 from napari_medkd.session.labels import fitting
 from napari_medkd.session.ledger import Ledger
 from napari_medkd.session.objects import object_at, objects_in
+from napari_medkd.session.observable import ObservableSession
 from napari_medkd.session.state import (
     CommitResult,
-    CommittedObject,
     InvalidClass,
     LabelClass,
     OverlapRule,
     Pending,
     PendingProposal,
-    Proposal,
-    State,
 )
-from napari_medkd.session.worker import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,13 +32,13 @@ if TYPE_CHECKING:
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.volume import Volume
     from napari_medkd.core.window import Window
-    from napari_medkd.inference.segmenter import Prediction, Segmenter
+    from napari_medkd.inference.segmenter import Segmenter
+    from napari_medkd.session.classes import ClassTable
     from napari_medkd.session.diff import Region
     from napari_medkd.session.journal import Recovery
-    from napari_medkd.session.worker import Worker
 
 
-class Session:
+class Session(ObservableSession):
     """Prompts, proposal, classes, labels and history of one image, and the thread that asks the model.
 
     Every method is called from one thread (the GUI's); work for the model goes to `worker`, whose answers
@@ -62,93 +56,7 @@ class Session:
         Memory for embeddings and for undo steps.
     """
 
-    state_changed = Signal(State)
-    volume_changed = Signal(object)  # Volume | None: another image, or another window of the same
-    segmenter_changed = Signal(object)  # Segmenter | None
-    plane_changed = Signal(object)  # Plane
-    prompt_changed = Signal(object)  # Prompt | None: what the prompt layers must show
-    proposal_changed = Signal(object)  # Proposal | None: what the proposal layer must show
-    preview_changed = Signal(object)  # Prediction | None: the faint contour of a hover or a drag
-    labels_changed = Signal(object)  # tuple of slices (z, y, x) of `labels` that changed in place
-    classes_changed = Signal()
-    history_changed = Signal()
-    journal_changed = Signal()  # saved / unsaved
-    failed = Signal(object)  # MedkdError from the model's thread
-    notified = Signal(str)  # a sentence worth reading: "312 protected pixels were left alone."
-
-    def __init__(
-        self,
-        worker: Worker,
-        journal_folder: Path | None = None,
-        cache_bytes: int = 512 * 2**20,
-        undo_bytes: int = 256 * 2**20,
-    ) -> None:
-        self.volume: Volume | None = None
-        self.segmenter: Segmenter | None = None
-        self.plane: Plane | None = None
-        self.prompt: Prompt | None = None  # of the current object; None where nothing was said
-        self.proposal: Proposal | None = None
-        self.preview: Prediction | None = None
-        self.overlap_rule = OverlapRule.KEEP
-        self.error: MedkdError | None = None  # why the state is ERROR; cleared by the next success
-        self.loading = ""  # what is on its way, in state LOADING
-        self._folder = journal_folder
-        self._answers = Answers(worker, cache_bytes)
-        self._history = History(undo_bytes)
-        self._ledger: Ledger | None = None
-        self._encoding: set[Kind] = set()  # what waits for a slice to be encoded
-        self._awaiting = False  # whether an answer to `prompt` is on its way
-        self._just_committed = False
-        self._shown_state = State.NO_IMAGE
-
     # --- what is open -------------------------------------------------------------------------------------
-    @property
-    def state(self) -> State:
-        """What stands at the top of the panel."""
-        if self.volume is None:
-            return State.NO_IMAGE
-        if self.error is not None:
-            return State.ERROR
-        if self.proposal is not None:
-            return State.PROPOSAL
-        if self.loading:
-            return State.LOADING
-        if self.segmenter is None:
-            return State.NO_MODEL
-        if self._encoding:
-            return State.ENCODING
-        return State.COMMITTED if self._just_committed else State.READY
-
-    @property
-    def labels(self) -> NDArray[np.uint16] | None:
-        """The result, (z, y, x): edited in place and shared with the viewer's layer."""
-        return self._ledger.labels if self._ledger is not None else None
-
-    @property
-    def objects(self) -> dict[int, CommittedObject]:
-        """The committed objects by id."""
-        return self._ledger.contents.objects if self._ledger is not None else {}
-
-    @property
-    def classes(self) -> tuple[LabelClass, ...]:
-        """The classes by rising value."""
-        return self._table.classes
-
-    @property
-    def active_class(self) -> LabelClass:
-        """The class that the next commit goes into."""
-        return self._table[self._table.active]
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether something was committed since the labels were saved to a file."""
-        return self._ledger is not None and not self._ledger.is_saved
-
-    @property
-    def decode_seconds(self) -> float:
-        """How long the model took over its newest answer or preview, encoding left out."""
-        return self._answers.seconds
-
     def open(
         self, volume: Volume, labels: NDArray[np.uint16] | None = None, pending: Pending | None = None
     ) -> Recovery | None:
@@ -158,14 +66,13 @@ class Session:
         Going on without an answer sets that journal aside. Raises `PendingProposal` where a proposal would be
         lost and no `pending` choice was given; `Pending.KEEP` keeps the image that is open.
         """
-        fitted = fitting(labels, volume.shape)
+        ledger = Ledger(volume.content_id, fitting(labels, volume.shape), self._folder, self.notified.emit)
         if not self._settle(pending):
             return None
         self._let_go()
-        self._ledger = Ledger(volume.content_id, fitted, self._folder, self.notified.emit)
-        self.volume = volume
-        self._answers.use(volume, self.segmenter)
-        recovery = self._ledger.offer()
+        self._ledger = ledger
+        self._current.use(volume, self.segmenter)
+        recovery = ledger.offer()
         self._announce_volume()
         return recovery
 
@@ -178,7 +85,8 @@ class Session:
         for step in ledger.resume(recovery):
             self._history.push(step)
         if ledger.contents.reopened is not None:
-            self._do(editing.put_back(ledger.labels, ledger.contents))
+            self._current.show(*Draft.of_object(ledger.contents.reopened, is_reopened=True).unpack())
+            self.discard()
         self.labels_changed.emit(tuple(slice(0, size) for size in ledger.labels.shape))
         self.classes_changed.emit()
         self._announce_step()
@@ -194,7 +102,6 @@ class Session:
         """
         if self._settle(pending) and self.volume is not None:
             self._let_go()
-            self._answers.use(None, self.segmenter)
             self._announce_volume()
 
     def set_segmenter(self, segmenter: Segmenter | None, pending: Pending | None = None) -> None:
@@ -205,28 +112,29 @@ class Session:
         """
         if pending in (Pending.COMMIT, Pending.DISCARD):
             self._settle(pending)
-        self.segmenter = segmenter
-        self.error = None
         if segmenter is not None:
             self.loading = ""
-        self._encoding.clear()
-        self._show_preview(None)
-        self._answers.use(self.volume, segmenter)
+        is_wanted = pending is not Pending.KEEP or self.proposal is None
+        is_asked = is_wanted and self._is_understood(segmenter)
+        if is_asked and self.proposal is not None:
+            self._do(_draft_step("change of model"))
+        self._current.error = None
+        self._current.use(self.volume, segmenter)
         self.segmenter_changed.emit(segmenter)
         self._encode()
-        if pending is not Pending.KEEP or self.proposal is None:
-            self._ask_other_model()
-        self._announce_state()
+        if is_asked:
+            self._current.ask()
+        self._announce_step()
 
     def set_loading(self, sentence: str) -> None:
         """Say that a model is on its way (state LOADING); an empty sentence takes it back."""
         self.loading = sentence
-        self.error = None
+        self._current.error = None
         self._announce_state()
 
     def fail(self, error: MedkdError) -> None:
         """Show an error of work for this session, the model's or its loading's, as state ERROR."""
-        self.error, self.loading = error, ""
+        self._current.error, self.loading = error, ""
         self.failed.emit(error)
         self._announce_state()
 
@@ -234,12 +142,11 @@ class Session:
         """See the image through another window; slices are encoded again as they are needed."""
         if self.volume is None or window == self.volume.window:
             return
-        self.volume = self.volume.with_window(window)
-        self._answers.use(self.volume, self.segmenter)
+        self._current.use(self.volume.with_window(window), self.segmenter)
         self.volume_changed.emit(self.volume)
         self._encode()
-        if self._awaiting:
-            self._ask()
+        if self._current.is_awaiting:
+            self._current.ask()
         self._announce_state()
 
     def set_plane(self, plane: Plane) -> None:
@@ -275,18 +182,11 @@ class Session:
             return
         if prompt == self.prompt:
             if self.error is not None:
-                self._ask()
+                self._current.ask()  # once more
             return
-        shown, was_awaiting = self.proposal, self._awaiting
-        is_paint = prompting.can_repaint(prompt, shown)
-        self._do(_draft_step("paint" if is_paint else "prompt"))
-        self.set_preview(None)
-        if is_paint:
-            shape = prompt.plane.shape(ledger.labels.shape)
-            shown = prompting.painted(prompt, shown, shape, self._reopened_id)
-        self._show(prompt, shown)
-        if was_awaiting or not is_paint:
-            self._ask()
+        has_no_news = not prompting.needs_model(prompt) or prompting.asks_the_same(prompt, self.prompt)
+        self._do(_draft_step("paint" if has_no_news else "prompt"))
+        self._current.say(prompt)
         self._announce_step()
 
     def set_preview(self, prompt: Prompt | None) -> None:
@@ -294,16 +194,7 @@ class Session:
 
         Silent where the slice is not encoded yet, and where the prompt misses the image.
         """
-        self._answers.cancel(Kind.PREVIEW)
-        if prompt is None or self.volume is None or self.segmenter is None:
-            self._show_preview(None)
-            return
-        try:
-            prompting.check(prompt, self.volume.shape, self.segmenter)
-        except MedkdError:
-            self._show_preview(None)
-            return
-        self._answers.preview(prompt, self._show_preview)
+        self._current.preview_of(prompt)
 
     def paint(self, where: NDArray[np.bool_], painted: bool) -> None:
         """Paint or erase (rows, columns) pixels of the proposal; they outlive every new answer.
@@ -324,7 +215,7 @@ class Session:
         other = prompting.cycled(self.proposal, step) if self.proposal is not None else None
         if other is not None:
             self._do(_draft_step("choice of candidate"))
-            self._show(self.prompt, other)
+            self._current.show(self.prompt, other)
             self._announce_step()
 
     def discard(self) -> None:
@@ -338,7 +229,7 @@ class Session:
         is_reopened = ledger.contents.reopened is not None
         step = editing.put_back(ledger.labels, ledger.contents) if is_reopened else _draft_step("discard")
         self._do(step)
-        self._show(None, None)
+        self._current.show(None, None)
         self._announce_step()
 
     # --- committing ---------------------------------------------------------------------------------------
@@ -368,7 +259,7 @@ class Session:
         if found is None:
             return False
         self._do(editing.reopen(ledger.labels, ledger.contents, found))
-        self._show(*Draft.of_object(found, is_reopened=True).unpack())
+        self._current.show(*Draft.of_object(found, is_reopened=True).unpack())
         self._announce_step()
         return True
 
@@ -381,7 +272,7 @@ class Session:
         reopened = ledger.contents.reopened
         if reopened is not None and self._proposal_covers(position):
             self._do(editing.drop_reopened(ledger.contents))
-            self._show(None, None)
+            self._current.show(None, None)
         else:
             found = object_at(self.objects, position)
             if found is None:
@@ -426,23 +317,13 @@ class Session:
         self._announce_step()
 
     # --- undo ---------------------------------------------------------------------------------------------
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
-        return bool(self._history.done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
-        return bool(self._history.undone)
-
     def undo(self) -> str:
         """Take back the last step (prompt, paint, commit, delete, class); returns its title, "" for none."""
         if not self.can_undo:
             return ""
         step = self._history.done[-1]
         region = self._open_ledger().undo(step)
-        self._after_move(step, region, self._history.undo(self._draft_if(step)))
+        self._after_move(step, region, self._history.undo(self._current.pack()))
         return step.title
 
     def redo(self) -> str:
@@ -451,7 +332,7 @@ class Session:
             return ""
         step = self._history.undone[-1]
         region = self._open_ledger().redo(step)
-        self._after_move(step, region, self._history.redo(self._draft_if(step)))
+        self._after_move(step, region, self._history.redo(self._current.pack()))
         return step.title
 
     # --- classes ------------------------------------------------------------------------------------------
@@ -522,15 +403,6 @@ class Session:
         return written
 
     # --- inside -------------------------------------------------------------------------------------------
-    @property
-    def _table(self) -> ClassTable:
-        return self._ledger.contents.table if self._ledger is not None else ClassTable.fresh()
-
-    @property
-    def _reopened_id(self) -> int | None:
-        reopened = self._ledger.contents.reopened if self._ledger is not None else None
-        return reopened.id if reopened is not None else None
-
     def _open_ledger(self) -> Ledger:
         if self._ledger is None:
             raise prompting.nothing_open()
@@ -555,11 +427,10 @@ class Session:
         """Forget everything about the image that is open, on the screen and in memory; not its journal."""
         if self._ledger is not None:
             self._ledger.close()
-        self._ledger = self.volume = self.plane = self.error = None
+        self._ledger = self.plane = self._current.error = None
         self._history.clear()
-        self._encoding.clear()
-        self._show_preview(None)
-        self._show(None, None)
+        self._current.show(None, None)
+        self._current.use(None, self.segmenter)
 
     def _commit(self, overlap: OverlapRule | None, next_class: bool) -> CommitResult:
         ledger = self._open_ledger()
@@ -568,7 +439,7 @@ class Session:
         rule = overlap or self.overlap_rule
         step, result = editing.commit(ledger.labels, ledger.contents, self.proposal, rule, next_class)
         self._do(step)
-        self._show(None, None)
+        self._current.show(None, None)
         self._just_committed = True
         if result.protected:
             what = "pixel was" if result.protected == 1 else "pixels were"
@@ -590,118 +461,40 @@ class Session:
 
     def _do(self, step: Step) -> None:
         """Do a step: on disk, then in memory, then for undo. Raises before anything changed."""
-        step.draft = self._draft_if(step)
+        step.draft = self._current.pack() if step.touches_draft else None
         region = self._open_ledger().do(step)
         self._history.push(step)
-        self.error = None
+        self._just_committed, self._current.error = False, None
         if region is not None:
             self.labels_changed.emit(region)
         if step.classes is not None:
             self.classes_changed.emit()
 
-    def _draft_if(self, step: Step) -> Draft | None:
-        """Pack the current object for a step that changes it."""
-        if self.prompt is None or not step.touches_draft:
-            return None
-        is_answered = self.proposal is not None and prompting.asks_the_same(self.prompt, self.proposal.prompt)
-        return Draft.of(self.prompt, self.proposal, awaits=self._awaiting or not is_answered)
-
     def _after_move(self, step: Step, region: Region | None, draft: Draft | None) -> None:
-        """Show what undo or redo changed; a prompt that had no answer yet is asked again."""
+        """Show what undo or redo changed."""
+        self._just_committed = False
         if region is not None:
             self.labels_changed.emit(region)
         if step.classes is not None:
             self.classes_changed.emit()
         if step.touches_draft:
-            self._show(*(draft.unpack() if draft is not None else (None, None)))
-            if draft is not None and draft.awaits:
-                self._ask()
+            self._current.restore(draft)
         self._announce_step()
-
-    def _show(self, prompt: Prompt | None, proposal: Proposal | None) -> None:
-        """Make this the current object; an answer that is on its way to another is dropped."""
-        self._answers.cancel(Kind.ANSWER)
-        self._encoding.discard(Kind.ANSWER)
-        self._awaiting = self._just_committed = False
-        is_other_prompt, is_other_proposal = prompt != self.prompt, proposal is not self.proposal
-        self.prompt, self.proposal = prompt, proposal
-        if is_other_prompt:
-            self.prompt_changed.emit(prompt)
-        if is_other_proposal:
-            self.proposal_changed.emit(proposal)
-
-    def _show_preview(self, preview: Prediction | None) -> None:
-        if preview is not self.preview:
-            self.preview = preview
-            self.preview_changed.emit(preview)
 
     def _encode(self) -> None:
-        """Encode the visible slice; whatever was being encoded before it is no longer waited for."""
-        self._encoding.discard(Kind.ENCODE)
-        if self.volume is None or self.segmenter is None or self.plane is None:
-            return
-        if not self._answers.is_encoded(self.plane):
-            self._encoding.add(Kind.ENCODE)
-        self._answers.encode(self.plane, self._on_encoded)
+        if self.plane is not None:
+            self._current.encode(self.plane)
 
-    def _ask(self) -> None:
-        """Ask the model about the current prompt; where there is none the prompt waits for it."""
-        if self.prompt is None or not prompting.needs_model(self.prompt):
-            return
-        self._awaiting = True
-        if self.volume is None or self.segmenter is None:
-            return
-        if not self._answers.is_encoded(self.prompt.plane):
-            self._encoding.add(Kind.ANSWER)
-        prompt, previous = self.prompt, prompting.seen_logits(self.prompt, self.proposal, self.segmenter)
-        self._answers.ask(prompt, previous, self._on_answer)
-
-    def _ask_other_model(self) -> None:
-        """Ask a model that has just come about the current prompt, as a step of its own."""
-        if self.segmenter is None or self.prompt is None or not prompting.needs_model(self.prompt):
-            return
+    def _is_understood(self, segmenter: Segmenter | None) -> bool:
+        """Tell whether a model that has just come can answer the current prompt; say so where it cannot."""
+        if segmenter is None or self.prompt is None or not prompting.needs_model(self.prompt):
+            return False
         try:
-            prompting.check(self.prompt, self._open_ledger().labels.shape, self.segmenter)
+            prompting.check(self.prompt, self._open_ledger().labels.shape, segmenter)
         except InvalidPrompt as error:
             self.notified.emit(f"{error.message} The proposal was left as it is.")
-            return
-        if self.proposal is not None:
-            self._do(_draft_step("change of model"))
-            self._announce_step()
-        self._ask()
-
-    def _on_encoded(self, error: MedkdError | None) -> None:
-        self._encoding.discard(Kind.ENCODE)
-        self._on_result(error)
-
-    def _on_answer(self, result: Prediction | MedkdError) -> None:
-        self._encoding.discard(Kind.ANSWER)
-        self._awaiting = False
-        if not isinstance(result, MedkdError) and self.prompt is not None:
-            self._show(self.prompt, prompting.answered(self.prompt, result, 0, self._reopened_id))
-        self._on_result(result if isinstance(result, MedkdError) else None)
-
-    def _on_result(self, error: MedkdError | None) -> None:
-        self.error = error
-        if error is not None:
-            self.failed.emit(error)
-        self._announce_state()
-
-    def _announce_volume(self) -> None:
-        self.volume_changed.emit(self.volume)
-        self.classes_changed.emit()
-        self._announce_step()
-
-    def _announce_step(self) -> None:
-        self.history_changed.emit()
-        self.journal_changed.emit()
-        self._announce_state()
-
-    def _announce_state(self) -> None:
-        state = self.state
-        if state is not self._shown_state:
-            self._shown_state = state
-            self.state_changed.emit(state)
+            return False
+        return True
 
 
 def _draft_step(title: str) -> Step:
