@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from napari_medkd.cli.info import describe_window
+from napari_medkd.cli.output import say_while_waiting
 from napari_medkd.cli.prompting import AXES
 from napari_medkd.cli.reports import ClickReport, SegmentReport
 from napari_medkd.core.prompts import Box
@@ -14,7 +15,6 @@ from napari_medkd.errors import InvalidPrompt, StorageError
 from napari_medkd.inference import load_segmenter
 from napari_medkd.session.session import Session
 from napari_medkd.session.worker import SyncWorker
-from napari_medkd.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,10 +44,7 @@ class Clock:
 
 def load(model: str | None, device: str | None, runtime: str | None) -> Segmenter:
     """Load a model; what is not said comes from the user's settings."""
-    chosen = Settings.load()
-    return load_segmenter(
-        model or chosen.default_model, device=device or chosen.device, runtime=runtime or chosen.runtime
-    )
+    return load_segmenter(model or "", device=device, runtime=runtime, progress=say_while_waiting)
 
 
 def ask(volume: Volume, segmenter: Segmenter, prompt: Prompt) -> Session:

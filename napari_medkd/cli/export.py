@@ -21,11 +21,11 @@ def export(
     decoder.onnx and card.json; medkd models add takes it on a computer without torch.
     """
     from napari_medkd.cli.library import copy_package
-    from napari_medkd.cli.output import print_facts, print_json, say
+    from napari_medkd.cli.output import print_facts, print_json, say_while_waiting
     from napari_medkd.cli.reports import ExportReport
     from napari_medkd.models.export import export_onnx
 
-    files = export_onnx(model, progress=say)
+    files = export_onnx(model, progress=say_while_waiting)
     if out is not None:
         files = copy_package(model, files, out)
     report = ExportReport(model=model, files={name: str(path) for name, path in files.items()})

@@ -47,6 +47,12 @@ def say(sentence: str) -> None:
     Console(stderr=True, soft_wrap=True).print(Text(sentence))
 
 
+def say_while_waiting(sentence: str) -> None:
+    """Tell whoever watches a terminal what takes its time; scripts are spared."""
+    if sys.stderr.isatty():
+        say(sentence)
+
+
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error while a terminal is there; yields ``update(done, total)`` in bytes."""

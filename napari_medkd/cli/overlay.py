@@ -41,7 +41,7 @@ def draw_overlay(volume: Volume, prompt: Prompt, mask: NDArray[np.bool_]) -> Ima
     image = Image.fromarray(tinted).resize(size, Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
     width = max(2, max(size) // 400)
-    for contour in find_contours(np.pad(mask, 1).astype(np.float32), 0.5):
+    for contour in find_contours(np.pad(mask, 1).astype(np.float32), 0.5):  # type: ignore[no-untyped-call]
         draw.line(_to_picture(contour - 1, scale), fill=_MASK, width=width, joint="curve")
     _draw_prompt(draw, prompt, scale, width)
     return image
