@@ -11,6 +11,8 @@ something other than themselves.
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 Shapes = dict[str, tuple[int, ...]]
@@ -23,16 +25,16 @@ def shapes(model_id: str) -> Shapes:
 
 
 def random_state(model_id: str, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Return a state dict of random values that keep a forward pass finite."""
+    """Return a state dict of random values with which every tensor has a say in the embedding."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, shape in shapes(model_id).items():
         if name.endswith("num_batches_tracked"):
             state[name] = torch.tensor(1)
-        elif name.endswith("running_var"):
-            state[name] = 0.5 + torch.rand(shape, generator=generator)
+        elif name.endswith("running_var") or (len(shape) == 1 and name.endswith("weight")):
+            state[name] = 0.5 + torch.rand(shape, generator=generator)  # norms that neither fade nor explode
         else:
-            fan_in = max(1, int(torch.tensor(shape[1:]).prod())) if len(shape) > 1 else 4
+            fan_in = math.prod(shape[1:]) if len(shape) > 1 else 16
             state[name] = torch.randn(shape, generator=generator) / fan_in**0.5
     return state
 

@@ -39,10 +39,10 @@ def test_published_tensors_are_those_of_our_network(entry):
 
 @pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry.size], ids=lambda entry: entry.id)
 def test_published_tensors_fill_the_published_file(entry):
-    elements = sum(math.prod(shape) for shape in official.shapes(entry.id).values())
-    overhead = entry.size - 4 * elements
-    names = len(official.shapes(entry.id))
-    assert 0 < overhead < 600 * names  # a name, a header and padding for each tensor
+    sizes = [math.prod(shape) for shape in official.shapes(entry.id).values()]
+    # What a torch file adds to each tensor: its name, a header and padding. A tensor too many or too few
+    # would be seen in the smaller files, whatever its size.
+    assert 300 < (entry.size - 4 * sum(sizes)) / len(sizes) < 400
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=IDS)
