@@ -10,6 +10,7 @@ from scipy import ndimage
 from napari_medkd.errors import MedkdError
 from napari_medkd.inference.segmenter import Embedding, Prediction
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
+from napari_medkd.session.worker import Kind, Request, RequestQueue
 
 if TYPE_CHECKING:
     from napari_medkd.core.geometry import Plane
@@ -89,6 +90,50 @@ class ThresholdSegmenter:
     def _fail(self) -> None:
         if self.failure is not None:
             raise self.failure
+
+
+class ManualWorker:
+    """A model's thread that stands still until told: `start` takes the most urgent request, `finish` ends it."""
+
+    works_ahead = True
+
+    def __init__(self) -> None:
+        self.queue = RequestQueue()
+        self.closed = False
+
+    def submit(self, kind: Kind, work: Any, done: Any) -> int:
+        return self.queue.put(kind, work, done)
+
+    def cancel(self, kind: Kind) -> None:
+        self.queue.cancel(kind)
+
+    def close(self) -> None:
+        self.closed = True
+        self.queue.close()
+
+    def start(self) -> Request:
+        request = self.queue.take()
+        assert request is not None, "nothing was asked"
+        return request
+
+    def finish(self, request: Request) -> None:
+        result = request.run()
+        if self.queue.is_current(request):
+            request.done(result)
+
+    def run(self) -> Kind:
+        """Take one request and finish it."""
+        request = self.start()
+        self.finish(request)
+        return request.kind
+
+    def run_all(self) -> list[Kind]:
+        """Finish requests until none is left, those that others bring about included."""
+        kinds = []
+        while (request := self.queue.take()) is not None:
+            self.finish(request)
+            kinds.append(request.kind)
+        return kinds
 
 
 def failure(sentence: str = "The model ran out of memory.") -> MedkdError:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from napari_medkd.errors import StorageError
 from napari_medkd.session.classes import ClassTable
-from napari_medkd.session.diff import Diff
 from napari_medkd.session.journal import Journal, Recovery, describe, find
 from napari_medkd.session.replay import Contents
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_medkd.session.diff import Region
+    from napari_medkd.session.diff import Diff, Region
     from napari_medkd.session.history import Step
     from napari_medkd.session.replay import Replay
 
@@ -31,6 +30,8 @@ class Ledger:
         Names the image without naming the patient.
     labels : ndarray (z, y, x) uint16
         Edited in place; contiguous.
+    base : Diff or None
+        What they hold already; None where that is nothing.
     folder : Path or None
         Where the journal is kept; None keeps none.
     notify : callable
@@ -41,14 +42,15 @@ class Ledger:
         self,
         content_id: str,
         labels: NDArray[np.uint16],
+        base: Diff | None,
         folder: Path | None,
         notify: Callable[[str], object],
     ) -> None:
         self.labels = labels
-        self._base = Diff.from_nothing(labels)
-        self.contents = Contents(ClassTable.fresh(self._base.new_values if self._base else ()))
+        self.contents = Contents(ClassTable.fresh(base.new_values if base is not None else ()))
         self.is_saved = True
         self._content_id = content_id
+        self._base = base
         self._folder = folder
         self._notify = notify
         self._journal: Journal | None = None

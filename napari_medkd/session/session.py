@@ -10,6 +10,7 @@ import numpy as np
 from napari_medkd.core.prompts import Edits, Prompt
 from napari_medkd.errors import InvalidPrompt, MedkdError, StorageError
 from napari_medkd.session import editing, prompting
+from napari_medkd.session.diff import Diff
 from napari_medkd.session.history import Draft, Step
 from napari_medkd.session.labels import fitting
 from napari_medkd.session.ledger import Ledger
@@ -66,7 +67,9 @@ class Session(ObservableSession):
         Going on without an answer sets that journal aside. Raises `PendingProposal` where a proposal would be
         lost and no `pending` choice was given; `Pending.KEEP` keeps the image that is open.
         """
-        ledger = Ledger(volume.content_id, fitting(labels, volume.shape), self._folder, self.notified.emit)
+        fitted = fitting(labels, volume.shape)
+        base = Diff.from_nothing(fitted) if labels is not None else None
+        ledger = Ledger(volume.content_id, fitted, base, self._folder, self.notified.emit)
         if not self._settle(pending):
             return None
         self._let_go()
@@ -323,7 +326,7 @@ class Session(ObservableSession):
             return ""
         step = self._history.done[-1]
         region = self._open_ledger().undo(step)
-        self._after_move(step, region, self._history.undo(self._current.pack()))
+        self._after_move(step, region, self._history.undo(self._draft_of(step)))
         return step.title
 
     def redo(self) -> str:
@@ -332,7 +335,7 @@ class Session(ObservableSession):
             return ""
         step = self._history.undone[-1]
         region = self._open_ledger().redo(step)
-        self._after_move(step, region, self._history.redo(self._current.pack()))
+        self._after_move(step, region, self._history.redo(self._draft_of(step)))
         return step.title
 
     # --- classes ------------------------------------------------------------------------------------------
@@ -461,7 +464,7 @@ class Session(ObservableSession):
 
     def _do(self, step: Step) -> None:
         """Do a step: on disk, then in memory, then for undo. Raises before anything changed."""
-        step.draft = self._current.pack() if step.touches_draft else None
+        step.draft = self._draft_of(step)
         region = self._open_ledger().do(step)
         self._history.push(step)
         self._just_committed, self._current.error = False, None
@@ -469,6 +472,9 @@ class Session(ObservableSession):
             self.labels_changed.emit(region)
         if step.classes is not None:
             self.classes_changed.emit()
+
+    def _draft_of(self, step: Step) -> Draft | None:
+        return self._current.pack() if step.touches_draft else None
 
     def _after_move(self, step: Step, region: Region | None, draft: Draft | None) -> None:
         """Show what undo or redo changed."""
