@@ -1,0 +1,108 @@
+"""The layers that we add over one image: made, kept in place and named after it, put back, taken away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medkd.viewer.mask_layers import ProposalLayer, ResultLayer
+from napari_medkd.viewer.prompt_layers import PromptLayers
+from napari_medkd.viewer.transforms import TRANSFORM, data_to_world, place_over
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+    from napari_medkd.viewer.placement import Placement
+    from napari_medkd.viewer.workspace import Workspace
+
+
+class LayerSet:
+    """Result, proposal, scribbles, boxes and points over `image`, from the lowest to the highest.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose session they show, and who is told of the user's edits.
+    image : Image
+        What they lie over; its transform and name are followed.
+    placement : Placement
+        How its axes sit in the volume.
+    """
+
+    def __init__(self, workspace: Workspace, image: Image, placement: Placement) -> None:
+        session = workspace.session
+        assert session.volume is not None and session.labels is not None
+        self._viewer = workspace.viewer
+        self._image = image
+        self._placement = placement
+        self._width = 0
+        self.leaving = False
+        self.result = ResultLayer(image, placement, session.volume, session.labels, workspace.labels_painted)
+        self.proposal = ProposalLayer(
+            image, placement, session.volume.shape, workspace.proposal_painted, self.pixel
+        )
+        self.prompts = PromptLayers(image, placement, workspace.prompts_edited, self.pixel)
+        self._suffixes = {layer: layer.name.removeprefix(image.name) for layer in self.all}
+
+    @property
+    def all(self) -> tuple[Layer, ...]:
+        """Every layer, from the lowest to the highest."""
+        return (self.result.layer, self.proposal.layer, *self.prompts.layers)
+
+    def __contains__(self, layer: object) -> bool:
+        return any(layer is one for one in self.all)
+
+    def add(self) -> None:
+        """Put the layers over everything else, and follow the image from now on."""
+        active = self._viewer.layers.selection.active
+        for layer in self.all:
+            self._viewer.layers.append(layer)
+        self._viewer.layers.selection.active = active
+        for name in TRANSFORM:
+            getattr(self._image.events, name).connect(self._on_moved)
+        self._image.events.name.connect(self._on_renamed)
+
+    def put_back(self) -> bool:
+        """Put back layers that were deleted; tells whether any was."""
+        missing = [layer for layer in self.all if layer not in self._viewer.layers]
+        below: Layer = self._image
+        for layer in self.all:
+            if layer in missing:
+                self._viewer.layers.insert(self._viewer.layers.index(below) + 1, layer)
+            below = layer
+        return bool(missing)
+
+    def remove(self, keep_labels: bool = False) -> None:
+        """Take the layers out of the viewer; with `keep_labels`, labels that hold something stay."""
+        self.leaving = True
+        for name in TRANSFORM:
+            getattr(self._image.events, name).disconnect(self._on_moved)
+        self._image.events.name.disconnect(self._on_renamed)
+        for layer in self.all:
+            if keep_labels and layer is self.result.layer and bool(np.any(layer.data)):
+                self.result.detach()
+            elif layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+    def pixel(self) -> float:
+        """Return the size of a pixel of the screen in pixels of the image."""
+        steps = np.eye(self._image.ndim)[-self._placement.ndim :]
+        origin = data_to_world(self._viewer, self._image, np.zeros(self._image.ndim))
+        spacing = [np.linalg.norm(data_to_world(self._viewer, self._image, s) - origin) for s in steps]
+        return float(1 / max(self._viewer.scene.camera.zoom * min(spacing), 1e-9))
+
+    def follow_zoom(self) -> None:
+        """Keep outlines as wide on the screen as they were."""
+        width = max(1, round(1.5 * self.pixel()))
+        if width != self._width:
+            self._width = width
+            self.proposal.redraw()
+
+    def _on_moved(self) -> None:
+        for layer in self.all:
+            place_over(layer, self._image)
+
+    def _on_renamed(self) -> None:
+        for layer, suffix in self._suffixes.items():
+            layer.name = f"{self._image.name}{suffix}"

@@ -1,0 +1,232 @@
+"""The proposal and the result as Labels layers; strokes made in them go to the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from scipy import ndimage
+
+from napari_medkd.viewer.image_source import METADATA_KEY, NAMES_KEY
+from napari_medkd.viewer.strokes import stroke_changes
+from napari_medkd.viewer.transforms import transform_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.layers import Image
+    from napari.utils.events import Event
+    from numpy.typing import NDArray
+
+    from napari_medkd.core.geometry import Plane
+    from napari_medkd.core.volume import Volume
+    from napari_medkd.session.state import LabelClass, Proposal
+    from napari_medkd.viewer.placement import Placement
+
+INSIDE, EDGE, HINT = 1, 2, 3  # values in the proposal layer
+_HINT_COLOUR = "#ffffffb0"
+_INSIDE_ALPHA = "59"  # 35 %: the tissue under a proposal must stay readable
+
+
+class ProposalLayer:
+    """The current object: a translucent inside with a solid edge, and the faint outline of a preview.
+
+    Parameters
+    ----------
+    image : Image
+        The layer that it lies over.
+    placement : Placement
+        How its axes sit in the volume.
+    shape : tuple of int
+        (z, y, x) of the volume.
+    on_paint : callable
+        Called with (plane axis indices of the stroke as a (z, y, x) tuple of arrays, painted or erased).
+    pixel : callable
+        Returns the size of a screen pixel in data pixels, for the width of outlines.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        placement: Placement,
+        shape: tuple[int, int, int],
+        on_paint: Callable[[tuple[NDArray[np.intp], ...], bool], None],
+        pixel: Callable[[], float],
+    ) -> None:
+        self._on_paint = on_paint
+        self._pixel = pixel
+        self._array = np.zeros(shape, np.uint8)  # the system gives memory only to slices that are drawn on
+        self._drawn: list[tuple[slice | int, ...]] = []
+        self._proposal: Proposal | None = None
+        self._hint: tuple[Plane, NDArray[np.bool_]] | None = None
+        self.layer = Labels(
+            placement.view(self._array),
+            name=f"{image.name} – proposal",
+            opacity=1.0,
+            **transform_of(image, placement.ndim),
+        )
+        self.layer.n_edit_dimensions = 2
+        self.layer.brush_size = 10
+        self.layer.selected_label = INSIDE
+        self.layer.events.paint.connect(self._on_stroke)
+
+    def set_colour(self, colour: str) -> None:
+        """Draw the proposal in the colour (#rrggbb) of the class that it would go to."""
+        colours = {
+            None: "#00000000",
+            0: "#00000000",
+            INSIDE: colour + _INSIDE_ALPHA,
+            EDGE: colour,
+            HINT: _HINT_COLOUR,
+        }
+        self.layer.colormap = DirectLabelColormap(color_dict=colours)
+
+    def show(self, proposal: Proposal | None) -> None:
+        """Show `proposal` in place of what was shown."""
+        self._proposal = proposal
+        self._hint = None
+        self._draw()
+
+    def show_hint(self, plane: Plane | None, mask: NDArray[np.bool_] | None) -> None:
+        """Outline what a prompt would give; None for nothing."""
+        if mask is None and self._hint is None:
+            return
+        self._hint = None if plane is None or mask is None else (plane, mask)
+        self._draw()
+
+    def clear_hint(self) -> None:
+        """Take the outline away."""
+        self.show_hint(None, None)
+
+    def redraw(self) -> None:
+        """Draw again: the width of the edge follows the zoom."""
+        if self._proposal is not None or self._hint is not None:
+            self._draw()
+
+    def _draw(self) -> None:
+        for where in self._drawn:
+            self._array[where] = 0
+        self._drawn = []
+        width = max(1, round(1.5 * self._pixel()))
+        parts: list[tuple[Plane, NDArray[np.bool_], int]] = []
+        if self._proposal is not None:
+            parts.append((self._proposal.plane, self._proposal.mask, EDGE))
+        if self._hint is not None:
+            parts.append((*self._hint, HINT))
+        for plane, mask, edge in parts:
+            self._paint(plane, mask, edge, width)
+        self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def _paint(self, plane: Plane, mask: NDArray[np.bool_], edge: int, width: int) -> None:
+        """Write one mask into its slice; only its bounding box is touched."""
+        box = bounding_box(mask)
+        if box is None:
+            return
+        region = self._array[plane.slicing()][box]
+        inside = mask[box]
+        outline = inside & ~ndimage.binary_erosion(inside, iterations=width)
+        if edge == EDGE:
+            region[inside] = INSIDE
+        region[outline] = edge
+        where = list(plane.slicing())
+        rows, columns = plane.in_plane
+        where[rows], where[columns] = box
+        self._drawn.append(tuple(where))
+
+    def _on_stroke(self, event: Event) -> None:
+        indices, old = stroke_changes(event.value, self.layer.data.shape)
+        indices = (np.zeros_like(indices[0]),) * (3 - len(indices)) + tuple(indices)
+        painted = bool(np.any(self._array[indices] != 0))
+        self._array[indices] = old  # the session decides what becomes of it, and we draw that
+        self._on_paint(indices, painted)
+
+
+class ResultLayer:
+    """The session's labels themselves, in the colours of its classes.
+
+    Parameters
+    ----------
+    image, placement
+        As for `ProposalLayer`.
+    volume : Volume
+        The image, whose geometry a saved file takes.
+    labels : ndarray (z, y, x) uint16
+        Shared with the session.
+    on_paint : callable
+        Called with ((z, y, x) index arrays, old values) after a stroke, which is already in `labels`.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        placement: Placement,
+        volume: Volume,
+        labels: NDArray[np.uint16],
+        on_paint: Callable[[tuple[NDArray[np.intp], ...], NDArray[np.uint16]], None],
+    ) -> None:
+        self._labels = labels
+        self._placement = placement
+        self._on_paint = on_paint
+        self.layer = Labels(
+            placement.view(labels),
+            name=f"{image.name} – labels",
+            opacity=0.5,
+            metadata={METADATA_KEY: volume},
+            **transform_of(image, placement.ndim),
+        )
+        self.layer.n_edit_dimensions = 2
+        self.layer.events.paint.connect(self._on_stroke)
+        self.layer.events.data.connect(self._on_replaced)
+
+    def set_classes(self, classes: Sequence[LabelClass], active: int) -> None:
+        """Take the classes' colours; values of no class are grey. The brush paints the active class."""
+        colours: dict[int | None, Any] = {None: "#9e9e9e", 0: "#00000000"}
+        colours.update({one.value: one.colour for one in classes})
+        self.layer.colormap = DirectLabelColormap(color_dict=colours)
+        self.layer.selected_label = active
+        self.layer.metadata[NAMES_KEY] = {one.value: one.name for one in classes}
+
+    def refresh(self) -> None:
+        """Show what the session changed in place."""
+        self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def detach(self) -> None:
+        """Leave the layer to the user: the session is told of it no more."""
+        self.layer.events.paint.disconnect(self._on_stroke)
+        self.layer.events.data.disconnect(self._on_replaced)
+
+    def _on_stroke(self, event: Event) -> None:
+        indices, old = stroke_changes(event.value, self.layer.data.shape)
+        if old.size:
+            self._report(indices, old)
+
+    def _on_replaced(self, event: Event) -> None:
+        """Take over an array that was put in the place of ours, and put ours back with its values."""
+        data = self.layer.data
+        ours = self._placement.view(self._labels)
+        if np.shares_memory(data, ours):
+            return
+        new = np.asarray(data)
+        if new.shape == ours.shape:
+            indices = np.nonzero(new != ours)
+            old = ours[indices]
+            ours[indices] = new[indices]
+            self.layer.data = ours
+            if old.size:
+                self._report(indices, old)
+        else:
+            self.layer.data = ours
+
+    def _report(self, indices: Sequence[NDArray[np.intp]], old: NDArray[Any]) -> None:
+        volume = (np.zeros_like(indices[0]),) * (3 - len(indices)) + tuple(indices)
+        self._on_paint(volume, old.astype(self._labels.dtype))
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    """Return the (rows, columns) slices of the true part of `mask`; None where nothing is true."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

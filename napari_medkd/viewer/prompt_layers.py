@@ -1,0 +1,239 @@
+"""The current prompt as layers: points, a box or lasso, scribbles; edits made in them become the prompt."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Points, Shapes
+
+from napari_medkd.core.prompts import Box, Point, Prompt, Stroke
+from napari_medkd.viewer.transforms import transform_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.layers import Image, Layer
+    from napari.utils.events import Event
+    from numpy.typing import NDArray
+
+    from napari_medkd.core.geometry import Plane
+    from napari_medkd.viewer.placement import Placement
+
+# Green and red that differ in lightness too, and in symbol: one user in twelve cannot tell them by hue.
+INSIDE, OUTSIDE, BOX = "#3ddc84", "#ff4d5e", "#ffd166"
+LINE = 2.0  # screen pixels
+_SETTLED = {"added", "removed", "changed"}
+
+
+class PromptLayers:
+    """Three layers that show one prompt.
+
+    Parameters
+    ----------
+    image : Image
+        The layer that they lie over and are named after.
+    placement : Placement
+        How its axes sit in the volume.
+    on_edit : callable
+        Called after the user changed one of them; `read` then says what stands there.
+    pixel : callable
+        Returns the size of a screen pixel in data pixels, for the width of lines.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        placement: Placement,
+        on_edit: Callable[[], None],
+        pixel: Callable[[], float],
+    ) -> None:
+        self._placement = placement
+        self._on_edit = on_edit
+        self._pixel = pixel
+        self._quiet = False
+        self._shown: Prompt | None = None
+        common: dict[str, Any] = {"ndim": placement.ndim, **transform_of(image, placement.ndim)}
+        self.points = Points(
+            name=f"{image.name} – points",
+            features={"sign": np.array([], dtype=object)},
+            feature_defaults={"sign": "positive"},
+            face_color=INSIDE,
+            border_color="white",
+            size=8,
+            canvas_size_limits=(11, 16),
+            **common,
+        )
+        self.boxes = Shapes(name=f"{image.name} – boxes", opacity=1.0, **_outline(BOX), **common)
+        self.scribble = Shapes(name=f"{image.name} – scribble", opacity=0.8, **_outline(INSIDE), **common)
+        for layer in self.layers:
+            layer.events.data.connect(self._on_data)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """From the lowest to the highest."""
+        return self.scribble, self.boxes, self.points
+
+    def show(self, prompt: Prompt | None) -> None:
+        """Show `prompt`, redrawing only the layers that differ from it."""
+        before, self._shown = self._shown, prompt
+        with self._silence():
+            if _part(before, "points") != _part(prompt, "points"):
+                self._draw_points(prompt)
+            if any(_part(before, name) != _part(prompt, name) for name in ("box", "lasso")):
+                self._draw_boxes(prompt)
+            if _part(before, "scribbles") != _part(prompt, "scribbles"):
+                self._draw_scribbles(prompt)
+
+    def show_drag(self, plane: Plane, path: NDArray[np.float64], kind: str, colour: str) -> None:
+        """Draw what is being dragged: corners of a ``"rectangle"``, or a ``"path"``, (n, 2) row, column."""
+        layer = self.scribble if kind == "path" else self.boxes
+        if kind == "rectangle":
+            path = _corners(Box.between(path[0], path[-1]))
+        with self._silence():
+            shapes = [] if layer is self.boxes else self._strokes(self._shown)
+            shapes.append((self._placed(plane, path), kind, colour))
+            self._set_shapes(layer, shapes)
+
+    def end_drag(self) -> None:
+        """Show the prompt again, and nothing of what was dragged."""
+        with self._silence():
+            self._draw_boxes(self._shown)
+            self._draw_scribbles(self._shown)
+
+    def read(self, plane: Plane, current: Prompt | None) -> Prompt:
+        """Return what the layers say on `plane`; the hand-made edits of `current` are kept."""
+        kept = current if current is not None and current.plane == plane else Prompt(plane)
+        boxes = self._on_plane(self.boxes, plane)
+        rectangles = [path for path, kind in boxes if kind == "rectangle"]
+        polygons = [path for path, kind in boxes if kind in ("polygon", "path", "ellipse")]
+        return replace(
+            kept,
+            points=self._read_points(plane),
+            box=Box.between(rectangles[-1].min(axis=0), rectangles[-1].max(axis=0)) if rectangles else None,
+            lasso=Stroke(_steps(polygons[-1])) if polygons else None,
+            scribbles=tuple(
+                Stroke(_steps(path), sign)
+                for (path, _), sign in zip(
+                    self._on_plane(self.scribble, plane), self._signs(self.scribble, plane), strict=True
+                )
+            ),
+        )
+
+    def forget(self) -> None:
+        """Draw everything at the next `show`: the layers hold what the session refused."""
+        self._shown = None
+        with self._silence():
+            self._draw_points(None)
+            self._draw_boxes(None)
+            self._draw_scribbles(None)
+
+    def _draw_points(self, prompt: Prompt | None) -> None:
+        points = prompt.points if prompt is not None else ()
+        places = np.array([(p.row, p.column) for p in points], dtype=np.float64).reshape(-1, 2)
+        self.points.selected_data = set()
+        if prompt is not None and len(points):
+            self.points.data = self._placed(prompt.plane, places)
+        else:
+            self.points.data = np.zeros((0, self._placement.ndim))
+            return
+        self.points.features = {"sign": ["positive" if p.positive else "negative" for p in points]}
+        self.points.symbol = ["disc" if p.positive else "x" for p in points]
+        self.points.face_color = [INSIDE if p.positive else OUTSIDE for p in points]
+
+    def _draw_boxes(self, prompt: Prompt | None) -> None:
+        shapes = []
+        if prompt is not None and prompt.box is not None:
+            shapes.append((self._placed(prompt.plane, _corners(prompt.box)), "rectangle", BOX))
+        if prompt is not None and prompt.lasso is not None:
+            path = self._placed(prompt.plane, np.array(prompt.lasso.path))
+            shapes.append((path, "polygon", BOX))
+        self._set_shapes(self.boxes, shapes)
+
+    def _draw_scribbles(self, prompt: Prompt | None) -> None:
+        self._set_shapes(self.scribble, self._strokes(prompt))
+
+    def _strokes(self, prompt: Prompt | None) -> list[tuple[NDArray[np.float64], str, str]]:
+        if prompt is None:
+            return []
+        return [
+            (self._placed(prompt.plane, np.array(s.path)), "path", INSIDE if s.positive else OUTSIDE)
+            for s in prompt.scribbles
+        ]
+
+    def _set_shapes(self, layer: Shapes, shapes: list[tuple[NDArray[np.float64], str, str]]) -> None:
+        if not shapes and not layer.nshapes:
+            return
+        layer.selected_data = set()
+        layer.data = [(path, kind) for path, kind, _ in shapes]
+        if shapes:
+            layer.edge_color = [colour for *_, colour in shapes]
+            layer.face_color = "transparent"
+            layer.edge_width = LINE * self._pixel()
+            layer.features = {"sign": ["negative" if c == OUTSIDE else "positive" for *_, c in shapes]}
+
+    def _placed(self, plane: Plane, path: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._placement.from_volume(plane.to_volume(path))
+
+    def _on_plane(self, layer: Shapes, plane: Plane) -> list[tuple[NDArray[np.float64], str]]:
+        """Return (row, column) paths and kinds of the shapes on `plane`."""
+        return [
+            (plane.from_volume(self._volume(path)), str(kind))
+            for path, kind in zip(layer.data, layer.shape_type, strict=True)
+            if self._lies_on(path, plane)
+        ]
+
+    def _signs(self, layer: Shapes, plane: Plane) -> list[bool]:
+        signs = list(layer.features["sign"]) if "sign" in layer.features else ["positive"] * layer.nshapes
+        return [
+            s != "negative" for s, path in zip(signs, layer.data, strict=True) if self._lies_on(path, plane)
+        ]
+
+    def _read_points(self, plane: Plane) -> tuple[Point, ...]:
+        signs = list(self.points.features["sign"])
+        places = plane.from_volume(self._volume(self.points.data))
+        return tuple(
+            Point(float(row), float(column), sign != "negative")
+            for (row, column), sign, place in zip(places, signs, self.points.data, strict=True)
+            if self._lies_on(place[np.newaxis], plane)
+        )
+
+    def _volume(self, path: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.insert(path, [0] * (3 - self._placement.ndim), 0.0, axis=-1)
+
+    def _lies_on(self, path: NDArray[np.float64], plane: Plane) -> bool:
+        return bool((np.abs(self._volume(path)[:, plane.axis] - plane.index) <= 0.5).all())
+
+    def _on_data(self, event: Event) -> None:
+        if not self._quiet and str(getattr(event, "action", "changed")) in _SETTLED:
+            self._shown = None  # what stands in the layers is no longer what we drew
+            self._on_edit()
+
+    @contextmanager
+    def _silence(self) -> Iterator[None]:
+        self._quiet, before = True, self._quiet
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+
+def _outline(colour: str) -> dict[str, Any]:
+    return {"edge_color": colour, "face_color": "transparent"}
+
+
+def _corners(box: Box) -> NDArray[np.float64]:
+    top, left, bottom, right = box.top, box.left, box.bottom, box.right
+    return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+
+
+def _steps(path: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(row), float(column)) for row, column in path)
+
+
+def _part(prompt: Prompt | None, name: str) -> Any:
+    """Return a part of a prompt with the slice that it is on; None where it is empty."""
+    value = getattr(prompt, name, None)
+    return (prompt.plane, value) if prompt is not None and value else None

@@ -1,0 +1,44 @@
+"""What every test gets: a home of its own, and the shared data where they are there."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def medkd_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test an empty home: no test sees the user's settings, models or journals, or another's."""
+    home = tmp_path_factory.mktemp("medkd-home")
+    monkeypatch.setenv("MEDKD_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Return the folder of real images; the test is skipped where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"the shared data are not at {DATA}")
+    return DATA
+
+
+@pytest.fixture
+def no_widgets_left(qapp: object) -> Iterator[None]:
+    """Fail a test that leaves a top-level widget behind."""
+    from qtpy.QtWidgets import QApplication
+
+    before = {id(widget) for widget in QApplication.topLevelWidgets()}
+    yield
+    QApplication.sendPostedEvents(None, 52)  # deferred deletions: QEvent.DeferredDelete
+    QApplication.processEvents()
+    gc.collect()
+    left = [widget for widget in QApplication.topLevelWidgets() if id(widget) not in before]
+    assert not left, f"top-level widgets left: {left}"
