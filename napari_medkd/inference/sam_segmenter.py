@@ -57,7 +57,10 @@ class SamSegmenter:
     def predict(
         self, embedding: Embedding, prompt: Prompt, previous: NDArray[np.float32] | None = None
     ) -> Prediction:
-        """Answer `prompt`: three candidates for a lone point where the model has them, else one mask."""
+        """Answer `prompt`: three candidates for a lone point where the model has them, else one mask.
+
+        A model that was only ever asked for candidates gives three to every prompt.
+        """
         frame = embedding.frame
         check_prompt(prompt, frame.shape, self._card)
         side = 4 * self._card.architecture.grid
@@ -65,9 +68,13 @@ class SamSegmenter:
         logits, scores = self._runtime.decode(
             embedding.features, tokens.coordinates, tokens.labels, tokens.mask
         )
+        architecture = self._card.architecture
         if len(logits) > 1:
-            chosen = slice(1, None) if tokens.is_unclear else slice(0, 1)
+            several = tokens.is_unclear or architecture.masks == "candidates"
+            chosen = slice(1, None) if several else slice(0, 1)
             logits, scores = logits[chosen], scores[chosen]
+        if architecture.scores == "stability":
+            scores = stability(logits)
         order = np.argsort(-scores, kind="stable")
         masks = [frame.to_mask(logits[index]) for index in order]
         if prompt.edits is not None:
@@ -78,3 +85,13 @@ class SamSegmenter:
     def close(self) -> None:
         """Release the runtime; calling twice is harmless."""
         self._runtime.close()
+
+
+def stability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how alike masks cut a little too high and a little too low are, (M, h, w) → (M,) in 0 to 1.
+
+    SAM's stability score: the overlap of the masks at logits of 1 and of -1.
+    """
+    strict, lenient = ((logits > threshold).sum(axis=(1, 2)) for threshold in (1.0, -1.0))
+    alike: NDArray[np.float32] = (strict / np.maximum(lenient, 1)).astype(np.float32)
+    return alike

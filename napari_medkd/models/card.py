@@ -45,8 +45,15 @@ class Architecture(BaseModel):
     encoder_options: dict[str, Any] = Field(default_factory=dict, description="Arguments of the encoder.")
     grid: int = Field(64, ge=1, description="Rows and columns of the image embedding.")
     embedding_dim: int = Field(256, ge=1, description="Channels of the image embedding.")
-    masks: Literal["one", "three"] = Field(
-        "three", description="Whether the decoder answers with one mask or three candidates."
+    masks: Literal["one", "three", "candidates"] = Field(
+        "three",
+        description="Whether the decoder answers with one mask, with one for a clear prompt and three "
+        "candidates for an unclear one, or with three candidates always.",
+    )
+    scores: Literal["predicted", "stability"] = Field(
+        "predicted",
+        description="Whether candidates are ranked by the overlap that the network predicts, or by how "
+        "little a mask changes when its threshold is moved.",
     )
 
 

@@ -175,7 +175,8 @@ def _tiny_sam() -> CatalogueEntry:
             id="tiny-sam",
             title="TinySAM",
             description=f"The network of MobileSAM, distilled in all its parts. {_SAM_FAMILY}",
-            architecture=Architecture(encoder="tiny_vit"),
+            # The authors' predictor never reads the mask that SAM keeps for clear prompts.
+            architecture=Architecture(encoder="tiny_vit", masks="candidates"),
             preprocessing=Preprocessing(),
             capabilities=_SAM_PROMPTS,
             modalities=_PHOTOGRAPHS,
@@ -200,7 +201,8 @@ def _edge_sam(suffix: str, training: str, digest: str, length: int) -> Catalogue
             id=f"edge-sam{suffix.replace('_', '-')}",
             title=f"EdgeSAM{suffix.replace('_', '-')}",
             description=f"SAM distilled into a convolutional RepViT, with prompts in the loop. {_SAM_FAMILY}",
-            architecture=Architecture(encoder="repvit"),
+            # Its overlap head was not distilled; the authors rank by stability instead.
+            architecture=Architecture(encoder="repvit", scores="stability"),
             preprocessing=Preprocessing(),
             capabilities=_SAM_PROMPTS,
             modalities=_PHOTOGRAPHS,

@@ -10,7 +10,7 @@ from napari_medkd.core.prompts import Box, Edits, Point, Prompt
 from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import Window
 from napari_medkd.errors import InvalidPrompt
-from napari_medkd.inference.sam_segmenter import SamSegmenter
+from napari_medkd.inference.sam_segmenter import SamSegmenter, stability
 
 PLANE = Plane(0, 0)
 CLICK = Prompt(PLANE, points=(Point(20, 30),))
@@ -68,6 +68,28 @@ def test_a_clear_prompt_gets_the_one_mask_made_for_it(segmenter, volume):
     found = segmenter.predict(segmenter.embed(volume, PLANE), CLICK.with_box(Box(1, 1, 30, 30)))
     assert len(found.masks) == len(found.scores) == len(found.logits) == 1
     assert (found.logits[0] > 0).sum() == 9
+
+
+def test_a_model_of_candidates_gives_them_to_a_clear_prompt_too(make_card, runtime, volume):
+    segmenter = SamSegmenter(make_card(masks="candidates"), runtime)
+    found = segmenter.predict(segmenter.embed(volume, PLANE), CLICK.with_box(Box(1, 1, 30, 30)))
+    assert found.scores == pytest.approx((1.0, 0.5, 0.3))
+
+
+def test_candidates_can_be_ranked_by_their_stability(make_card, runtime, volume):
+    card = make_card()
+    card = card.model_copy(
+        update={"architecture": card.architecture.model_copy(update={"scores": "stability"})}
+    )
+    segmenter = SamSegmenter(card, runtime)
+    found = segmenter.predict(segmenter.embed(volume, PLANE), CLICK)
+    assert found.scores == (1.0, 1.0, 1.0)  # the squares have sharp edges
+    assert [(logits > 0).sum() for logits in found.logits] == [16, 25, 36]
+
+
+def test_stability_is_the_overlap_of_a_strict_and_a_lenient_mask():
+    logits = np.array([[[2, 2], [0, -2]], [[2, 0], [0, 0]], [[-9, -9], [-9, -9]]], np.float32)
+    assert stability(logits) == pytest.approx([2 / 3, 1 / 4, 0])
 
 
 def test_painted_pixels_are_in_every_candidate(segmenter, volume):

@@ -112,6 +112,18 @@ def test_only_models_trained_on_boxes_are_limited_to_boxes():
         assert (entry.card.architecture.masks == "one") is boxes_only
 
 
+def test_models_are_asked_as_their_authors_ask_them():
+    asked = {entry.id: (entry.card.architecture.masks, entry.card.architecture.scores) for entry in ENTRIES}
+    unlike_sam = {model_id: how for model_id, how in asked.items() if how != ("three", "predicted")}
+    assert unlike_sam == {
+        "medsam-vit-b": ("one", "predicted"),
+        "litemedsam": ("one", "predicted"),
+        "tiny-sam": ("candidates", "predicted"),
+        "edge-sam": ("three", "stability"),
+        "edge-sam-3x": ("three", "stability"),
+    }
+
+
 def test_only_edge_sam_forbids_commercial_use():
     assert [entry.id for entry in ENTRIES if not entry.card.commercial_use] == ["edge-sam", "edge-sam-3x"]
 
