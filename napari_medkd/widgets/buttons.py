@@ -33,6 +33,7 @@ class PanelButton(QPushButton):
         self.setToolTip(tooltip)
         self.setAccessibleName(name or text)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setStyleSheet("padding: 4px 10px;" if text else "")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Press on Enter too."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QHBoxLayout, QWidget
-from superqt import QEnumComboBox
 from superqt.utils import signals_blocked
 
 from napari_medkd.session.state import OverlapRule
 from napari_medkd.widgets.buttons import IconButton
 from napari_medkd.widgets.class_table import NAME, ClassTable
-from napari_medkd.widgets.labels import SPACING, Caption, Section, dress_combo
+from napari_medkd.widgets.inputs import CompactCombo
+from napari_medkd.widgets.labels import SPACING, Section, Word
 from napari_medkd.widgets.links import Links
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ class ClassBox(Section):
         self._remove = IconButton(
             "remove", "Remove class", "Remove the active class; one that pixels hold stays."
         )
-        self._rule = QEnumComboBox(enum_class=OverlapRule)
-        dress_combo(
-            self._rule,
+        self._rule = CompactCombo(
             "Overlap rule",
             "What a commit does where another class stands already. Locked classes are never overwritten.",
         )
+        for rule in OverlapRule:
+            self._rule.addItem(rule.value, rule)
         self.body.addWidget(self.table)
         self.body.addLayout(self._foot())
         self._add.clicked.connect(self._on_add)
         self._remove.clicked.connect(self._on_remove)
-        self._rule.currentEnumChanged.connect(session.set_overlap_rule)
+        self._rule.activated.connect(self._on_rule)
         self.table.active_requested.connect(self._on_active_requested)
         self.table.colour_requested.connect(self._on_colour_requested)
         links = Links(self)
@@ -69,13 +69,11 @@ class ClassBox(Section):
     def _foot(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(SPACING)
-        caption = Caption("On overlap")
-        caption.setFixedWidth(caption.fontMetrics().horizontalAdvance(caption.text()) + 8)
         row.addWidget(self._add)
         row.addWidget(self._remove)
-        row.addStretch(1)
-        row.addWidget(caption)
-        row.addWidget(self._rule)
+        row.addSpacing(SPACING)
+        row.addWidget(Word("Overlap"))
+        row.addWidget(self._rule, 1)
         return row
 
     def _on_changed(self, *_: object) -> None:
@@ -84,7 +82,10 @@ class ClassBox(Section):
         for widget in (self._add, self.table, self._rule):
             widget.setEnabled(open_)
         with signals_blocked(self._rule):
-            self._rule.setCurrentEnum(self._session.overlap_rule)
+            self._rule.setCurrentIndex(list(OverlapRule).index(self._session.overlap_rule))
+
+    def _on_rule(self, place: int) -> None:
+        self._session.set_overlap_rule(list(OverlapRule)[place])
 
     def _on_add(self) -> None:
         if not self._attempt(lambda: self._session.add_class(self._free_name())):

@@ -56,7 +56,9 @@ def build_form(
         for name, info in type(instance).model_fields.items()
         if info.title and name not in exclude
     ]
-    return Container(widgets=rows, labels=True)
+    form = Container(labels=True)
+    form.extend(rows)  # after it was made: only then does magicgui align the labels
+    return form
 
 
 def read_form(form: Container, instance: M) -> M:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from superqt.utils import signals_blocked
 
-from napari_medkd.widgets.labels import Caption, Section, compact_combo
+from napari_medkd.widgets.inputs import CompactCombo
+from napari_medkd.widgets.labels import Caption, Section
 from napari_medkd.widgets.links import Links
 from napari_medkd.widgets.sentences import image_facts
 from napari_medkd.widgets.window_control import WindowControl
@@ -34,7 +35,7 @@ class ImageBox(Section):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Image", parent)
-        self._chooser = compact_combo("Image", "The image that prompts are given on.")
+        self._chooser = CompactCombo("Image", "The image that prompts are given on.")
         self._facts, self._notes = Caption(), Caption()
         self.window_control = WindowControl(session)
         for widget in (self._chooser, self._facts, self._notes, self.window_control):

@@ -48,7 +48,7 @@ class JobBar(QWidget):
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._on_tick)
         self._cancel.clicked.connect(self._on_cancel)
-        self.destroyed.connect(lambda *_: [job.cancel() for job in running])
+        self.destroyed.connect(lambda *_: _cancel_all(running))
         self.hide()
 
     @property
@@ -116,6 +116,11 @@ class JobBar(QWidget):
             self._job.cancel()
             self._cancel.setEnabled(False)
             self._title.setText(f"{self._name}: stopping…")
+
+
+def _cancel_all(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.cancel()
 
 
 def _amount(job: Job) -> str:

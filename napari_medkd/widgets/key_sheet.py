@@ -5,10 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_medkd.widgets.buttons import PanelButton
 from napari_medkd.widgets.keys import GESTURES, KEYS
 from napari_medkd.widgets.labels import Caption, Heading
+
+_KEY_WIDTH = 140  # one column for the keys of every group
 
 
 class KeySheet(QDialog):
@@ -32,15 +35,15 @@ class KeySheet(QDialog):
             layout.setSpacing(12)
             layout.addStretch(1)
             columns.addLayout(layout, 0, side)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.close)
+        close = PanelButton("Close", "Close this sheet. (Esc)")
+        close.clicked.connect(self.close)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 12)
         layout.addLayout(columns)
         layout.addWidget(
             Caption("They work on the image and on every layer of ours; text fields keep their keys.")
         )
-        layout.addWidget(buttons)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
 
 
 def _group(name: str, lines: list[tuple[str, str, str]]) -> QWidget:
@@ -53,7 +56,9 @@ def _group(name: str, lines: list[tuple[str, str, str]]) -> QWidget:
     for row, (keys, title, tooltip) in enumerate(lines, start=1):
         pressed, meaning = QLabel(keys), QLabel(title)
         pressed.setTextFormat(Qt.TextFormat.PlainText)
+        pressed.setMinimumWidth(_KEY_WIDTH)
         for label in (pressed, meaning):
+            label.setIndent(0)
             label.setToolTip(tooltip)
         grid.addWidget(pressed, row, 0)
         grid.addWidget(meaning, row, 1)

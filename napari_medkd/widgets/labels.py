@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPainter, QPaintEvent
-from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_medkd.widgets.drawing import text_colour
 
@@ -17,18 +17,36 @@ class Heading(QLabel):
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
+        self.setIndent(0)
         self.setStyleSheet("font-weight: 600;")
 
 
 class Caption(QLabel):
-    """Wrapped, selectable-free text, fainter than the rest."""
+    """Wrapped text, fainter than the rest.
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    text : str
+        What it says.
+    lines : int
+        Room that is kept even for a shorter text, so that nothing below moves when it changes.
+    """
+
+    def __init__(self, text: str = "", parent: QWidget | None = None, *, lines: int = 1) -> None:
         super().__init__(text, parent)
+        self._lines = lines
+        if lines > 1:
+            self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setIndent(0)
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
         # Long words (an id, a file name) may be cut at the edge, but never widen the panel.
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def heightForWidth(self, width: int) -> int:
+        """Keep room for the lines that are reserved."""
+        kept = self._lines * int(self.fontMetrics().lineSpacing()) + 2
+        return max(int(super().heightForWidth(width)), kept)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the text in the host's colour, fainter."""
@@ -61,6 +79,15 @@ class OneLine(Caption):
         painter.end()
 
 
+class Word(Caption):
+    """A short caption that is always shown whole: what stands before a control."""
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setWordWrap(False)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+
+
 class Section(QWidget):
     """A heading with controls below it, spaced like every other section."""
 
@@ -71,20 +98,3 @@ class Section(QWidget):
         self.body.setSpacing(SPACING)
         self.heading = Heading(title)
         self.body.addWidget(self.heading)
-
-
-def compact_combo(name: str, tooltip: str) -> QComboBox:
-    """Return a combo box that never widens the panel and leaves the keyboard with the image."""
-    combo = QComboBox()
-    dress_combo(combo, name, tooltip)
-    return combo
-
-
-def dress_combo(combo: QComboBox, name: str, tooltip: str) -> None:
-    """Make a combo box one that never widens the panel and leaves the keyboard with the image."""
-    combo.setAccessibleName(name)
-    combo.setToolTip(tooltip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -8,7 +8,8 @@ from qtpy.QtCore import Signal
 from superqt.utils import signals_blocked
 
 from napari_medkd.session.state import State
-from napari_medkd.widgets.labels import OneLine, Section, compact_combo
+from napari_medkd.widgets.inputs import CompactCombo
+from napari_medkd.widgets.labels import OneLine, Section
 from napari_medkd.widgets.links import Links
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ModelBox(Section):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Model", parent)
         self._session = session
-        self._chooser = compact_combo("Model", "The model that answers your prompts.")
+        self._chooser = CompactCombo("Model", "The model that answers your prompts.")
         self._runtime = OneLine()
         self.body.addWidget(self._chooser)
         self.body.addWidget(self._runtime)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QFrame, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
 from napari_medkd.widgets.buttons import PanelButton
-from napari_medkd.widgets.labels import Caption, Heading
+from napari_medkd.widgets.labels import Caption, Heading, Word
 from napari_medkd.widgets.sentences import file_size
 
 if TYPE_CHECKING:
@@ -40,15 +40,16 @@ class ModelCardBox(QFrame):
         self._facts.setHorizontalSpacing(10)
         self._facts.setVerticalSpacing(3)
         buttons = QWidget()
-        buttons.setStyleSheet("background: transparent;")
-        flow = QFlowLayout(buttons)
-        flow.setContentsMargins(0, 0, 0, 0)
+        buttons.setObjectName("medkd_actions")
+        buttons.setStyleSheet("#medkd_actions { background: transparent; }")
+        self._flow = QFlowLayout(buttons)
+        self._flow.setContentsMargins(0, 0, 0, 0)
         self._buttons: dict[str, PanelButton] = {}
         for action, (text, tooltip) in _ACTIONS.items():
             button = PanelButton(text, tooltip)
             button.clicked.connect(lambda *_, action=action: self.action_requested.emit(action))
+            button.setParent(buttons)
             self._buttons[action] = button
-            flow.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(4)
@@ -68,7 +69,7 @@ class ModelCardBox(QFrame):
         while self._facts.rowCount():
             self._facts.removeRow(0)
         for label, text in _facts(row).items():
-            self._facts.addRow(Caption(label), _value(text))
+            self._facts.addRow(Word(label), _value(text))
         offered = {
             "use": row.installed and row.id != current,
             "default": row.installed and row.id != default,
@@ -77,6 +78,9 @@ class ModelCardBox(QFrame):
             "remove": row.can_remove,
         }
         for action, button in self._buttons.items():
+            self._flow.removeWidget(button)  # a hidden one would leave a gap
+            if offered[action]:
+                self._flow.addWidget(button)
             button.setVisible(offered[action])
             button.setEnabled(not (busy and action in ("fetch", "prepare", "remove")))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
-from napari_medkd.widgets.buttons import PanelButton
+from napari_medkd.widgets.buttons import IconButton
 from napari_medkd.widgets.key_sheet import KeySheet
 from napari_medkd.widgets.keys import tooltip_for
+from napari_medkd.widgets.labels import MARGIN
 
 if TYPE_CHECKING:
     from napari_medkd.widgets.models_panel import ModelsPanel
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MedkdPanel(QWidget):
-    """Both panels in tabs that scroll; ``?`` shows the keys. Asks for 324 px and works from 280 on.
+    """Both panels in tabs that scroll; ``?`` shows the keys. Asks for 324 px and works from 300 on.
 
     Parameters
     ----------
@@ -31,16 +32,24 @@ class MedkdPanel(QWidget):
         super().__init__(parent)
         self.segment, self.models = segment, models
         self._sheet: KeySheet | None = None
-        self._tabs = QTabWidget()
-        self._tabs.setDocumentMode(True)
-        self._tabs.addTab(segment, "Segment")
-        self._tabs.addTab(models, "Models")
-        self._help = PanelButton("?", tooltip_for("help"), name="Keys")
-        self._help.setFixedSize(QSize(24, 22))
-        self._tabs.setCornerWidget(self._help)
+        self._tabs, self._pages = QTabBar(), QStackedWidget()
+        self._tabs.setDrawBase(False)
+        self._tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for title, page in (("Segment", segment), ("Models", models)):
+            self._tabs.addTab(title)
+            self._pages.addWidget(page)
+        self._help = IconButton("help", "Keys", tooltip_for("help"))
+        head = QHBoxLayout()
+        head.setContentsMargins(MARGIN, 2, MARGIN, 0)
+        head.addWidget(self._tabs, 0, Qt.AlignmentFlag.AlignBottom)
+        head.addStretch(1)
+        head.addWidget(self._help)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._tabs)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addWidget(self._pages, 1)
+        self._tabs.currentChanged.connect(self._pages.setCurrentIndex)
         self._help.clicked.connect(self.show_keys)
         segment.models_requested.connect(lambda: self.show_tab("Models"))
         segment.action_requested.connect(self._on_action)

@@ -7,7 +7,8 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_medkd.widgets.labels import MARGIN
 
-_WIDTH = 324  # what the panel asks for; it works from 280 on
+_WIDTH = 324  # what the panel asks for
+_NARROWEST = 300  # where no text is clipped yet
 
 
 def column(*sections: QWidget) -> QWidget:
@@ -40,4 +41,4 @@ class _Scroll(QScrollArea):
         return QSize(_WIDTH, 640)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(280, 160)
+        return QSize(_NARROWEST, 160)

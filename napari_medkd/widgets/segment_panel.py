@@ -136,24 +136,16 @@ class SegmentPanel(QWidget):
         return True
 
     def set_active(self, value: int) -> None:
-        """Make a class active, after asking about a reopened proposal where that would be lost."""
-        self._attempt(lambda: self.resolving(lambda pending: self._session.set_active(value, pending)))
+        """Make a class active, after asking what becomes of an object that is open for correction."""
 
-    def resolving(self, change: Callable[[Pending | None], object]) -> bool:
-        """Call `change(None)`; where a proposal would be lost, ask and call it again with the answer.
+        def run() -> None:
+            try:
+                self._session.set_active(value)
+            except PendingProposal as question:
+                self._settle(self.ask_pending(question.message))
+                self._session.set_active(value, Pending.KEEP)
 
-        The one way to change image, model, slice or prompt from the viewer:
-        ``panel.resolving(lambda pending: session.open(volume, pending=pending))``. Returns False where the
-        user chose to keep working on the proposal, and nothing changed. Errors pass through.
-        """
-        try:
-            change(None)
-        except PendingProposal as question:
-            answer = self.ask_pending(question.message)
-            if answer is Pending.KEEP:
-                return False
-            change(answer)
-        return True
+        self._attempt(run)
 
     # --- questions ----------------------------------------------------------------------------------------
     def ask_pending(self, sentence: str) -> Pending:
@@ -223,6 +215,12 @@ class SegmentPanel(QWidget):
             self._result.show_commit(result)
 
         self._attempt(run)
+
+    def _settle(self, choice: Pending) -> None:
+        if choice is Pending.COMMIT:
+            self._commit(and_next=False)
+        elif choice is Pending.DISCARD:
+            self._session.discard()
 
     def _step(self, step: Callable[[], str], word: str) -> None:
         def run() -> None:

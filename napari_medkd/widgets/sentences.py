@@ -27,7 +27,7 @@ def sentence_for(session: Session) -> str:
     if state is State.NO_MODEL:
         return "No model is loaded."
     if state is State.LOADING:
-        return _loading(session)
+        return session.loading or "The model is on its way…"
     if state is State.ENCODING:
         return f"Encoding {_place(session)}… Prompts given now are answered as soon as it is done."
     if state is State.READY:
@@ -50,17 +50,15 @@ def how_to_prompt(session: Session) -> str:
 
 
 def image_facts(volume: Volume) -> str:
-    """Return size, spacing and modality in the order people say them: width, height, slices."""
-    slices, rows, columns = volume.shape
-    parts = [f"{columns} × {rows} px"]
-    if slices > 1:
-        parts.append(f"{slices} slices")
-    if volume.geometry.from_file:
-        parts.append(
-            " × ".join(f"{mm:.3g}" for mm in reversed(volume.geometry.spacing[slices == 1 :])) + " mm"
-        )
-    parts.append(_MODALITIES.get(volume.modality, volume.modality))
-    return " · ".join(part for part in parts if part)
+    """Return modality, size and spacing, in the order people say them: width, height, slices."""
+    is_stack = volume.shape[0] > 1
+    order = (2, 1, 0) if is_stack else (2, 1)
+    kind = _MODALITIES.get(volume.modality, volume.modality)
+    size = " × ".join(str(volume.shape[axis]) for axis in order) + (" voxels" if is_stack else " pixels")
+    facts = " · ".join(part for part in (kind, size) if part)
+    if not volume.geometry.from_file:
+        return facts
+    return f"{facts}\n{' × '.join(f'{volume.geometry.spacing[axis]:.3g}' for axis in order)} mm"
 
 
 def candidate_text(proposal: Proposal | None) -> str:
@@ -89,7 +87,7 @@ def file_size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.3g} MB"
 
 
-_MODALITIES = {"RGB": "colour", "GRAY": "greyscale", "XR": "X-ray", "US": "ultrasound"}
+_MODALITIES = {"RGB": "Colour", "GRAY": "Greyscale", "XR": "X-ray", "US": "Ultrasound"}
 
 
 def _place(session: Session) -> str:
@@ -97,10 +95,6 @@ def _place(session: Session) -> str:
     if volume is None or plane is None or volume.shape[plane.axis] == 1:
         return "the image"
     return f"slice {plane.index}"
-
-
-def _loading(session: Session) -> str:
-    return getattr(session, "loading", "") or "The model is on its way…"
 
 
 def _either(words: list[str]) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.widgets.buttons import PanelButton
 from napari_medkd.widgets.form import build_form, read_form, show_in_form
+from napari_medkd.widgets.inputs import make_calm
 from napari_medkd.widgets.labels import SPACING, Caption, Section
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_medkd.settings import Settings
@@ -37,7 +39,7 @@ class SettingsBox(Section):
         self.form = build_form(settings, exclude={"default_model"}, choices={"device": _DEVICES})
         self.form.margins = (0, 0, 0, 0)
         for row in self.form:
-            row.native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            make_calm(row.native)
             row.native.setAccessibleName(row.label)
             row.native.setMinimumWidth(90)
         self._message = Caption()
@@ -56,6 +58,14 @@ class SettingsBox(Section):
         self._apply.clicked.connect(self._on_apply)
         self._revert.clicked.connect(self._on_revert)
         self._on_edited()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Align the fields: magicgui measured their labels before the host's font was known."""
+        super().showEvent(event)
+        labels = self.form.native.findChildren(QLabel)
+        widest = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels:
+            label.setMinimumWidth(widest)
 
     def _on_edited(self, *_: object) -> None:
         edited = any(row.value != getattr(self._settings, row.name) for row in self.form)

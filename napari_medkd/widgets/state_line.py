@@ -101,16 +101,14 @@ class StateLine(QFrame):
         )
         self.setAccessibleName(f"{shown.value}: {self._sentence.text()}")
         self._copy.setVisible(error is not None)
-        self._dismiss.setVisible(self._error is not None)
+        self._dismiss.setVisible(error is not None and state is not State.ERROR)
         self._models.setVisible(shown is State.NO_MODEL)
 
     def _build(self) -> None:
         self._dot, self._title = _Dot(), Heading("")
         self._badge = Heading("")
         self._badge.hide()
-        self._sentence = Caption()
-        # Room for two lines, so that nothing below moves when a short sentence follows a longer one.
-        self._sentence.setMinimumHeight(2 * self._sentence.fontMetrics().lineSpacing() + 2)
+        self._sentence = Caption(lines=2)
         self._copy = LinkButton("Copy details", "Copy the error with versions, for whoever helps you.")
         self._dismiss = LinkButton("Dismiss", "Take the message away.")
         self._models = LinkButton("Choose a model", "Open the Models tab.")

@@ -10,7 +10,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QGridLayout
 
 from napari_medkd.widgets.buttons import IconButton
-from napari_medkd.widgets.labels import SPACING, OneLine, Section
+from napari_medkd.widgets.labels import SPACING, OneLine, Section, Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,13 +34,11 @@ class StorageBox(Section):
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         for row, (title, folder) in enumerate(folders.items()):
-            name = OneLine(title)
-            name.setFixedWidth(name.fontMetrics().horizontalAdvance(title) + 8)
             path = OneLine(_short(folder), middle=True)
             path.setToolTip(str(folder))
             button = IconButton("folder", f"Open {title}", f"Open {folder}")
             button.clicked.connect(lambda *_, folder=folder: open_folder(folder))
-            grid.addWidget(name, row, 0)
+            grid.addWidget(Word(title), row, 0)
             grid.addWidget(path, row, 1)
             grid.addWidget(button, row, 2)
         self.body.addLayout(grid)

@@ -9,8 +9,9 @@ from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QSlid
 from superqt.utils import signals_blocked
 
 from napari_medkd.widgets.buttons import ToolButton
+from napari_medkd.widgets.inputs import make_calm
 from napari_medkd.widgets.keys import key_for, tooltip_for
-from napari_medkd.widgets.labels import SPACING, Caption, Section
+from napari_medkd.widgets.labels import SPACING, Section, Word
 from napari_medkd.widgets.links import Links
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 TOOLS = ("move", "point", "box", "scribble", "lasso", "paint", "erase", "delete")
 _ASK_THE_MODEL = frozenset({"point", "box", "scribble", "lasso"})  # the others need no model
 _BRUSHES = frozenset({"paint", "erase"})
-_COLUMNS = 4
+_MOST_COLUMNS = 5  # as many words as fit beside each other in 300 px
 
 
 class Toolbox(Section):
@@ -102,14 +103,12 @@ class Toolbox(Section):
         self._brush = QSlider(Qt.Orientation.Horizontal)
         self._brush.setRange(1, 100)
         self._brush.setValue(8)
-        self._brush.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        make_calm(self._brush)
         self._brush.setAccessibleName("Brush size")
         self._brush.setToolTip("Diameter of the brush in pixels (, and . make it smaller and larger)")
         self._brush_label = QLabel("8 px")
         self._brush_label.setFixedWidth(self._brush_label.fontMetrics().horizontalAdvance("100 px") + 8)
-        caption = Caption("Brush")
-        caption.setFixedWidth(caption.fontMetrics().horizontalAdvance("Brush") + 8)
-        for widget in (caption, self._brush, self._brush_label):
+        for widget in (Word("Brush"), self._brush, self._brush_label):
             row.addWidget(widget)
         self._brush.valueChanged.connect(self._on_brush)
         return self._brush_row
@@ -120,8 +119,9 @@ class Toolbox(Section):
             self._grid.removeWidget(button)
             button.setVisible(tool in offered)
             button.setEnabled(self._session.volume is not None)
+        columns = len(offered) if len(offered) <= _MOST_COLUMNS else 4
         for place, tool in enumerate(offered):
-            self._grid.addWidget(self._buttons[tool], *divmod(place, _COLUMNS))
+            self._grid.addWidget(self._buttons[tool], *divmod(place, columns))
         if self.tool not in offered:
             self.choose(offered[1] if self._session.volume is not None else "move")
             if self.tool not in offered:

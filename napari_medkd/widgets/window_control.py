@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 from superqt import QDoubleRangeSlider
 from superqt.utils import signals_blocked
 
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.window import CT_PRESETS, Window
-from napari_medkd.widgets.labels import SPACING, Caption, compact_combo
+from napari_medkd.widgets.inputs import CompactCombo, Number, make_calm
+from napari_medkd.widgets.labels import SPACING, Word
 from napari_medkd.widgets.links import Links
 
 if TYPE_CHECKING:
@@ -45,29 +46,26 @@ class WindowControl(QWidget):
 
     def _build(self) -> None:
         tooltip = "Values that become black and white, for you and for the model; the slice is encoded again."
-        self._preset = compact_combo("Intensity window", f"Intensity window. {tooltip}")
-        self._low = _number("Black", "Values at or below this are black.")
-        self._high = _number("White", "Values at or above this are white.")
+        self._preset = CompactCombo("Intensity window", f"Intensity window. {tooltip}")
+        self._low = Number("Black", "Values at or below this are black.")
+        self._high = Number("White", "Values at or above this are white.")
         self._slider = QDoubleRangeSlider(Qt.Orientation.Horizontal)
         self._slider.setToolTip(tooltip)
         self._slider.setAccessibleName("Intensity window")
         self._slider.setMinimumWidth(60)
-        self._slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        make_calm(self._slider)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        label = Caption("Window")
-        label.setSizePolicy(label.sizePolicy().Policy.Fixed, label.sizePolicy().verticalPolicy())
-        label.setFixedWidth(label.fontMetrics().horizontalAdvance("Window") + 6)
-        layout.addWidget(label, 0, 0)
+        layout.addWidget(Word("Window"), 0, 0)
         layout.addWidget(self._preset, 0, 1, 1, 2)
         layout.addWidget(self._low, 1, 0)
         layout.addWidget(self._slider, 1, 1)
         layout.addWidget(self._high, 1, 2)
         layout.setColumnStretch(1, 1)
         self._preset.textActivated.connect(self._on_preset)
-        self._low.editingFinished.connect(self._on_numbers)
-        self._high.editingFinished.connect(self._on_numbers)
+        self._low.entered.connect(self._on_numbers)
+        self._high.entered.connect(self._on_numbers)
         self._slider.valueChanged.connect(self._on_slider)
         self._slider.sliderReleased.connect(self._on_released)
 
@@ -100,15 +98,13 @@ class WindowControl(QWidget):
             self._preset.addItems(list(self._presets))
             self._slider.setRange(low, high)
             self._slider.setSingleStep(step)
-        for box in (self._low, self._high):
-            with signals_blocked(box):
-                box.setDecimals(0 if whole else max(0, min(6, -int(np.floor(np.log10(step))))))
-                box.setSingleStep(step)
+        for number in (self._low, self._high):
+            number.step = step
+            number.decimals = 0 if whole else max(0, min(6, -int(np.floor(np.log10(step)))))
 
     def _show(self, window: Window) -> None:
-        with signals_blocked(self._low), signals_blocked(self._high):
-            self._low.setValue(window.low)
-            self._high.setValue(window.high)
+        self._low.set_value(window.low)
+        self._high.set_value(window.high)
         with signals_blocked(self._slider):
             self._slider.setRange(
                 min(self._slider.minimum(), window.low), max(self._slider.maximum(), window.high)
@@ -130,12 +126,11 @@ class WindowControl(QWidget):
             self._session.set_window(self._presets[name])
 
     def _on_numbers(self) -> None:
-        self._set(self._low.value(), self._high.value())
+        self._set(self._low.value, self._high.value)
 
     def _on_slider(self, values: tuple[float, float]) -> None:
-        with signals_blocked(self._low), signals_blocked(self._high):
-            self._low.setValue(values[0])
-            self._high.setValue(values[1])
+        self._low.set_value(values[0])
+        self._high.set_value(values[1])
         self.dragged.emit(*values)
         if not self._slider.isSliderDown():  # moved by the keyboard or the wheel
             self._on_released()
@@ -147,23 +142,7 @@ class WindowControl(QWidget):
         volume = self._session.volume
         if volume is None:
             return
-        step = self._low.singleStep()
-        high = max(high, low + step)
-        # What is shown is rounded: entering a field and leaving it must change nothing.
-        if max(abs(low - volume.window.low), abs(high - volume.window.high)) >= step / 2:
-            self._session.set_window(Window(low, high, _CUSTOM))
-
-
-def _number(name: str, tooltip: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    box.setRange(-1e9, 1e9)
-    box.setKeyboardTracking(False)
-    box.setAlignment(Qt.AlignmentFlag.AlignRight)
-    box.setAccessibleName(name)
-    box.setToolTip(tooltip)
-    box.setStyleSheet("min-width: 46px; max-width: 58px; padding: 1px 4px;")
-    return box
+        self._session.set_window(Window(low, max(high, low + self._low.step), _CUSTOM))
 
 
 def _value_range(volume: Volume, plane: Plane | None) -> tuple[float, float]:
