@@ -13,6 +13,7 @@ from napari_medkd.cli.reports import ClickReport, SegmentReport
 from napari_medkd.core.prompts import Box
 from napari_medkd.errors import InvalidPrompt, StorageError
 from napari_medkd.inference import load_segmenter
+from napari_medkd.io import write_labels
 from napari_medkd.session.session import Session
 from napari_medkd.session.worker import SyncWorker
 
@@ -69,7 +70,8 @@ def write(session: Session, out: Path, overlay: Path | None, clock: Clock) -> Se
     volume, segmenter, proposal = session.volume, session.segmenter, session.proposal
     assert volume is not None and segmenter is not None and proposal is not None
     session.commit()
-    session.save(out)
+    assert session.labels is not None
+    write_labels(out, session.labels, like=volume)
     if overlay is not None:
         _draw(volume, proposal, overlay)
     prompt, pixels = proposal.prompt, int(proposal.mask.sum())
