@@ -320,6 +320,16 @@ class Session(ObservableSession):
         self._announce_step()
 
     # --- undo ---------------------------------------------------------------------------------------------
+    @property
+    def undo_title(self) -> str:
+        """What `undo` would take back; "" for nothing."""
+        return self._history.done[-1].title if self.can_undo else ""
+
+    @property
+    def redo_title(self) -> str:
+        """What `redo` would do again; "" for nothing."""
+        return self._history.undone[-1].title if self.can_redo else ""
+
     def undo(self) -> str:
         """Take back the last step (prompt, paint, commit, delete, class); returns its title, "" for none."""
         if not self.can_undo:
