@@ -71,7 +71,6 @@ class ClassBox(Section):
         row.setSpacing(SPACING)
         row.addWidget(self._add)
         row.addWidget(self._remove)
-        row.addSpacing(SPACING)
         row.addWidget(Word("Overlap"))
         row.addWidget(self._rule, 1)
         return row

@@ -96,6 +96,6 @@ def _facts(row: ModelRow) -> dict[str, str]:
 
 
 def _value(text: str) -> Caption:
-    label = Caption(text)
+    label = Caption(text.replace("/", "/\N{ZERO WIDTH SPACE}"))  # so that an address can break into lines
     label.setToolTip(text)
     return label

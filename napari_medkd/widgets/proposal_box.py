@@ -80,16 +80,10 @@ class ProposalBox(Section):
         self._discard.setEnabled(proposal is not None or said)
         self._undo.setEnabled(session.can_undo)
         self._redo.setEnabled(session.can_redo)
-        self._undo.setToolTip(_history_tooltip("undo", session.can_undo, _peek(session, "undo_text")))
-        self._redo.setToolTip(_history_tooltip("redo", session.can_redo, _peek(session, "redo_text")))
+        self._undo.setToolTip(_history_tooltip("undo", session.undo_title))
+        self._redo.setToolTip(_history_tooltip("redo", session.redo_title))
 
 
-def _peek(session: Session, name: str) -> str:
-    return getattr(session, name, "")
-
-
-def _history_tooltip(action: str, possible: bool, what: str) -> str:
+def _history_tooltip(action: str, what: str) -> str:
     key = key_for(action)
-    if not possible:
-        return f"Nothing to {action}. ({key.label})"
-    return f"{key.title} {what} ({key.label})" if what else tooltip_for(action)
+    return f"{key.title}: {what} ({key.label})" if what else f"Nothing to {action} ({key.label})"
