@@ -89,7 +89,7 @@ _MIXER = (
 _REPVIT_BLOCK = ((r"^token_mixer\.0\.", "token_mixer."), (r"^token_mixer\.1\.", "se."), *_MIXER)
 _REPVIT_STEP = ((r"^token_mixer\.0\.", "spatial."), (r"^token_mixer\.2\.", "channel."), *_MIXER)
 _EFFICIENTVIT_PARTS = (
-    (r"\.aggreg\.0\.", ".aggreg."),
+    (r"\.aggreg\.0\.(?=[01]\.)", ".aggreg."),
     (r"^neck\.middle\.op_list\.", "neck.middle."),
     (r"^neck\.output_ops\.0\.op_list\.0\.conv\.", "neck.out."),
 )

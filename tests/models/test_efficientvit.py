@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
 import pytest
 import torch
 
@@ -44,6 +47,25 @@ def test_attention_to_nothing_is_zero_and_not_a_division_by_it():
     query = torch.zeros(1, 4, 8, 9)
     value = torch.ones(1, 4, 8, 9)
     assert torch.equal(attention._attend(query, query, value), torch.zeros(1, 4, 8, 9))
+
+
+def test_attention_to_nothing_is_zero_in_onnx_too(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    attention = LinearAttention(16, 8).eval()
+    attention.qkv.conv.weight.data.fill_(-1)  # no query and no key is positive
+    image = torch.rand(1, 16, 4, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        torch.onnx.export(
+            attention,
+            (image,),
+            tmp_path / "attention.onnx",
+            input_names=["image"],
+            dynamo=True,
+            verbose=False,
+        )
+    (answered,) = runtime.InferenceSession(tmp_path / "attention.onnx").run(None, {"image": image.numpy()})
+    np.testing.assert_allclose(answered, attention(image).detach().numpy(), atol=1e-6)
 
 
 def test_attention_averages_the_values_by_the_keys():
