@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# One binding for pytest-qt and for qtpy, whichever is imported first: two in one process share no symbols.
+os.environ.setdefault("QT_API", os.environ.get("PYTEST_QT_API", "pyside6"))
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
