@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parent.parent
+_MEANINGS = {"schema_version": "Version of this form."}
 NOTE = "<!-- Written by scripts/reference.py from the code; change it there. -->\n"
 
 
@@ -82,7 +83,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     rows = [(f"`{_argument(p)}`", p.help or "") for p in arguments]
     rows += [(_option(p), (p.help or "") + (" **Required.**" if p.required else "")) for p in options]
     if rows:
-        yield table(("", ""), rows)
+        yield table(("Argument or option", "Meaning"), rows)
 
 
 def _argument(parameter: Any) -> str:
@@ -94,8 +95,7 @@ def _option(parameter: Any) -> str:
     names = ", ".join(f"`{name}`" for name in parameter.opts)
     if parameter.is_flag:
         return names
-    choices = getattr(parameter.type, "choices", None)
-    value = "\\|".join(map(str, choices)) if choices else parameter.metavar or parameter.name.upper()
+    value = (parameter.metavar or parameter.name.upper()).replace("|", "\\|")
     return f"{names} *{value}*"
 
 
@@ -172,17 +172,19 @@ def json_outputs() -> str:
         reports.WindowReport,
     )
     for model in models:
-        parts += [f"## {model.__name__}", (model.__doc__ or "").strip(), fields(model)]
+        parts += [f"## {model.__name__}", (model.__doc__ or "").strip(), fields(model, defaults=False)]
     return "\n\n".join(parts)
 
 
-def fields(model: type[BaseModel]) -> str:
+def fields(model: type[BaseModel], defaults: bool = True) -> str:
     """Return a table of the fields of a pydantic model."""
     rows = []
     for name, field in model.model_fields.items():
         default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
-        rows.append((f"`{name}`", _type(field.annotation), default, field.description or ""))
-    return table(("Field", "Type", "Default", "Meaning"), rows)
+        meaning = field.description or _MEANINGS.get(name, "")
+        row = (f"`{name}`", _type(field.annotation), *((default,) if defaults else ()), meaning)
+        rows.append(row)
+    return table(("Field", "Type", *(("Default",) if defaults else ()), "Meaning"), rows)
 
 
 def _type(annotation: Any) -> str:

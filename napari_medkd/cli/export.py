@@ -8,7 +8,9 @@ import typer
 
 def export(
     model: Annotated[str, typer.Argument(metavar="ID", help="Model id; see medkd models list.")],
-    format_: Annotated[Literal["onnx"], typer.Option("--format", help="What to write.")] = "onnx",
+    format_: Annotated[
+        Literal["onnx"], typer.Option("--format", metavar="onnx", help="What to write.")
+    ] = "onnx",
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FOLDER", help="Also write a package for another computer here."),

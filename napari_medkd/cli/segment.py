@@ -36,7 +36,8 @@ def segment(
         int | None, typer.Option("--slice", metavar="K", help="Slice, from 0, in the file's own order.")
     ] = None,
     axis: Annotated[
-        Literal["z", "y", "x"], typer.Option(help="Axis across which the slice lies; z is the file's last.")
+        Literal["z", "y", "x"],
+        typer.Option(metavar="z|y|x", help="Axis across which the slice lies; z is the file's last."),
     ] = "z",
     frame: Annotated[
         int | None,
@@ -52,9 +53,10 @@ def segment(
         str | None,
         typer.Option(metavar="LOW,HIGH", help="Stored values shown black and white. [default: guessed]"),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = None,
     runtime: Annotated[
-        Literal["auto", "onnx", "torch"] | None, typer.Option(help="What runs the model.")
+        Literal["auto", "onnx", "torch"] | None,
+        typer.Option(metavar="auto|onnx|torch", help="What runs the model."),
     ] = None,
     overlay: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Also draw the slice with contour and prompts.")
