@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import logging
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +12,7 @@ from napari_medkd.errors import MedkdError, ModelUnavailable, missing_extra
 from napari_medkd.inference.runtimes.child import ChildRuntime, RuntimeChoice
 from napari_medkd.inference.runtimes.onnx import OnnxRuntime
 from napari_medkd.inference.sam_segmenter import SamSegmenter
+from napari_medkd.models.jobs import export_in_child
 from napari_medkd.models.package import DECODER, ENCODER
 from napari_medkd.models.store import ModelStore
 from napari_medkd.settings import Settings
@@ -94,23 +92,6 @@ def choose_device(wanted: str) -> str:
     if wanted != "auto":
         return wanted
     return "cuda" if find_spec("torch") is not None and _cuda_devices() else "cpu"
-
-
-def export_in_child(card: ModelCard, store: ModelStore, progress: Callable[[str], None]) -> None:
-    """Export a model for ONNX Runtime in a process of its own; its error becomes ours."""
-    command = [sys.executable, "-m", "napari_medkd.models.export", card.id, "--folder", str(store.folder)]
-    last: dict[str, str] = {}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8"
-    ) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            last = json.loads(line) if line.startswith("{") else last
-            if last.get("kind") == "progress":
-                progress(last["text"])
-    if last.get("kind") != "finished":
-        message = f"{card.title} could not be prepared: the process ended with code {child.returncode}."
-        raise ModelUnavailable(last.get("message", message), last.get("hint", "Choose the runtime torch."))
 
 
 def _choose_kind(

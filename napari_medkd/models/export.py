@@ -7,7 +7,6 @@ viewer uses that, since importing torch in its own process would freeze it for m
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medkd.errors import MedkdError, ModelUnavailable, missing_extra
+from napari_medkd.errors import ModelUnavailable, missing_extra
+from napari_medkd.models.jobs import report
 from napari_medkd.models.package import DECODER, ENCODER
 from napari_medkd.models.store import ModelStore
 
@@ -149,18 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("id")
     parser.add_argument("--folder", type=Path, help="model folder, instead of the user's own")
     chosen = parser.parse_args(arguments)
-    try:
-        files = export_onnx(chosen.id, ModelStore(chosen.folder), lambda text: _tell("progress", text=text))
-    except MedkdError as error:
-        _tell("failed", message=error.message, hint=error.hint)
-        return 2
-    _tell("finished", files=sorted(files))
-    return 0
-
-
-def _tell(kind: str, **content: Any) -> None:
-    sys.stdout.write(json.dumps({"kind": kind, **content}) + "\n")
-    sys.stdout.flush()
+    store = ModelStore(chosen.folder)
+    return report(lambda tell: {"files": sorted(export_onnx(chosen.id, store, tell))})
 
 
 def _check_close(card: ModelCard, what: str, wanted: NDArray[Any], found: NDArray[Any]) -> None:

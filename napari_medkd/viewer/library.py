@@ -46,6 +46,7 @@ class InstalledModels:
     def fetch(self, model_id: str, progress: Progress) -> None:
         """Download and install a model; its licence has been shown and accepted."""
         from napari_medkd.models.fetch import fetch
+        from napari_medkd.models.jobs import add_in_child
 
         def tell(done: int, total: int) -> bool:
             progress(done, total)
@@ -58,17 +59,19 @@ class InstalledModels:
             progress=tell,
             accept_licence=True,
         )
-        self._store.add(path, model_id=model_id)
+        add_in_child(path, self._store, lambda _: progress(0, 0), model_id=model_id)
         path.unlink()
 
     def add(self, path: Path, progress: Progress) -> str:
         """Install a checkpoint file or a model folder; returns the id."""
+        from napari_medkd.models.jobs import add_in_child
+
         progress(0, 0)
-        return self._store.add(path).id
+        return add_in_child(path, self._store, lambda _: progress(0, 0)).id
 
     def prepare(self, model_id: str, progress: Progress) -> None:
         """Export an installed model to ONNX, so that it runs faster on a CPU and without torch."""
-        from napari_medkd.inference.load import export_in_child
+        from napari_medkd.models.jobs import export_in_child
 
         export_in_child(self._store.get(model_id), self._store, lambda _: progress(0, 0))
 
