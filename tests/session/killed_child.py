@@ -1,8 +1,8 @@
 """Commits objects over and over, killed at another statement of SQLite each time.
 
 Run as ``python -m tests.session.killed_child FOLDER``: forks a child for n = 1, 2, … that works in a folder
-of its own and is killed with SIGKILL when it comes to its n-th statement, until one lives to the end. Each notes in a
-file ``done`` what it was told is committed.
+of its own and is killed with SIGKILL when it comes to its n-th statement, until one lives to the end. Each
+notes in a file ``done`` what it was told is committed.
 """
 
 from __future__ import annotations
