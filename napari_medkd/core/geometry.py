@@ -100,7 +100,8 @@ class Geometry:
         """Return the geometry of a picture without a patient frame: rows go down, columns to the right."""
         view = np.diag([*map(float, spacing), 1.0])
         z, y, x = (int(n) for n in shape)
-        return cls((z, y, x), np.linalg.inv(RAS_TO_VIEW) @ view, from_file=False)
+        affine: Affine = np.asarray(np.linalg.inv(RAS_TO_VIEW) @ view, dtype=np.float64)
+        return cls((z, y, x), affine, from_file=False)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -111,7 +112,8 @@ class Geometry:
     @property
     def directions(self) -> NDArray[np.float64]:
         """3×3 unit vectors in (R, A, S), a column per array axis."""
-        return self.affine[:3, :3] / np.asarray(self.spacing)
+        directions: NDArray[np.float64] = self.affine[:3, :3] / np.asarray(self.spacing)
+        return directions
 
     @property
     def orientation(self) -> str:
@@ -134,7 +136,10 @@ class Geometry:
     def to_index(self, points: NDArray[Any]) -> NDArray[np.float64]:
         """Take (…, 3) millimetres (R, A, S) to voxel indices; the inverse of `to_world`."""
         inverse = np.linalg.inv(self.affine)
-        return np.asarray(points, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        indices: NDArray[np.float64] = (
+            np.asarray(points, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        )
+        return indices
 
     def plane_spacing(self, plane: Plane) -> tuple[float, float]:
         """Millimetres between rows and between columns of a slice."""

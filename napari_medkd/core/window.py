@@ -40,7 +40,8 @@ class Window:
         """Map stored values to 0…255, clipped; NaN becomes 0."""
         span = max(self.high - self.low, 1e-12)
         scaled = (np.nan_to_num(data.astype(np.float32), nan=self.low) - self.low) * np.float32(255.0 / span)
-        return np.clip(scaled + 0.5, 0, 255).astype(np.uint8)
+        grey: NDArray[np.uint8] = np.clip(scaled + 0.5, 0, 255).astype(np.uint8)
+        return grey
 
 
 def guess_window(data: NDArray[Any], modality: str) -> Window:
