@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 M = TypeVar("M", bound=BaseModel)
+_FINER = 2  # digits
 _NO_BOUND = 2**31 - 1  # the widest that Qt's spin boxes take
 
 
@@ -91,7 +92,9 @@ def _row(name: str, info: FieldInfo, value: Any, choices: Sequence[Any] | None) 
     if isinstance(value, float):
         step = _step(value)
         low, high = _bounds(info, step)
-        return FloatSpinBox(value=value, min=low, max=high, step=step, **common)
+        row = FloatSpinBox(value=value, min=low, max=high, step=step, **common)
+        row.native.setDecimals(row.native.decimals() + _FINER)  # finer values than the default's can be typed
+        return row
     if isinstance(value, Path):
         return FileEdit(value=value, **common)
     if isinstance(value, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_medkd.errors import MedkdError
@@ -21,6 +21,8 @@ _POLL_MS = 100
 
 class JobBar(QWidget):
     """Runs a job and shows how far it is; then hidden, unless there is a last word about a failure."""
+
+    finished = Signal()  # done, failed or cancelled
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,6 +102,7 @@ class JobBar(QWidget):
         self._timer.stop()
         self._job = None
         self._running.remove(job)
+        self.finished.emit()
         if isinstance(job.error, MedkdError):
             self.say(str(job.error))
         elif job.error is not None:

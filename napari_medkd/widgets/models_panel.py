@@ -84,6 +84,7 @@ class ModelsPanel(QWidget):
         self._list.use_requested.connect(self._on_use)
         self._card.action_requested.connect(self._on_action)
         self._add.clicked.connect(self._on_add)
+        self._job.finished.connect(self._on_selected)
         self._settings_box.changed.connect(self.settings_changed)
         self.refresh()
 
