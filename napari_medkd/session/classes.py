@@ -31,7 +31,7 @@ PALETTE = (
     "#eedd88",
     "#44bb99",
 )
-_LAST_NUMBER = re.compile(r"\s*(\d+)$")
+_LAST_NUMBER = re.compile(r"\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +99,11 @@ class ClassTable:
         """Return the active class's name with the next free number: "nucleus 2" after "nucleus"."""
         name = self[self.active].name
         found = _LAST_NUMBER.search(name)
-        stem, number = (name[: found.start()], int(found[1]) + 1) if found else (name, 2)
+        stem, number = (name[: found.start()], int(found[0]) + 1) if found else (f"{name} ", 2)
         taken = {found.name for found in self.classes}
-        while f"{stem} {number}".strip() in taken:
+        while f"{stem}{number}" in taken:
             number += 1
-        return f"{stem} {number}".strip()
+        return f"{stem}{number}"
 
     def _next_colour(self) -> str:
         used = [found.colour for found in self.classes]

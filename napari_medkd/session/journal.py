@@ -125,8 +125,9 @@ class Journal:
     def delete(self) -> None:
         """Close and delete the file: all that it holds is saved elsewhere, or it holds nothing."""
         self.close()
-        for path in _parts(self.path):
-            path.unlink(missing_ok=True)
+        with storage_errors():
+            for path in _parts(self.path):
+                path.unlink(missing_ok=True)
 
     def set_aside(self) -> None:
         """Close the file and give it a name that `find` does not look at."""
@@ -167,17 +168,18 @@ def find(folder: Path, content_id: str) -> tuple[Journal | None, Replay | None, 
             continue
         try:
             journal, replay = _open(path)
+            if replay is None or replay.is_saved:
+                journal.delete()
+                continue
         except Unusable as error:
             obstacles.append(error.obstacle)
             if error.obstacle is Obstacle.DAMAGED:
                 _rename(path, "damaged")
             continue
-        except StorageError:
+        except StorageError:  # the disk does not let us: said again, as an error, at the first commit
             _log.warning("A journal could not be read.", exc_info=True)
             continue
-        if replay is None or replay.is_saved:
-            journal.delete()
-        elif best is None or best[1].time < replay.time:
+        if best is None or best[1].time < replay.time:
             if best is not None:
                 best[0].close()
             best = journal, replay
