@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,9 +39,9 @@ def load_segmenter(
 ) -> SamSegmenter:
     """Load a model so that it can answer prompts.
 
-    A GPU is used through torch where there is one. On a CPU an exported model runs on ONNX Runtime, nearly
-    three times as fast as torch; where it was not exported yet, the viewer has that done once, while the
-    command line takes torch at once and writes nothing.
+    A GPU is used through torch where there is one that works. On a CPU an exported model runs on ONNX
+    Runtime, nearly three times as fast as torch; where it was not exported yet, the viewer has that done
+    once, while the command line takes torch at once and writes nothing.
 
     Parameters
     ----------
@@ -63,16 +64,19 @@ def load_segmenter(
     chosen = settings or Settings.load()
     store = store or ModelStore()
     card = store.get(model_id or chosen.default_model)
-    wanted = runtime or chosen.runtime
-    place = choose_device(device or chosen.device)
-    tell = progress or (lambda sentence: None)
-    kind = _choose_kind(card, store, wanted, place, in_child, tell)
-    choice = RuntimeChoice(card.id, str(store.folder), kind, place, chosen.threads)
-    if kind == "torch" and in_child:
-        tell(f"Starting {card.title} with torch…")
-        return SamSegmenter(card, ChildRuntime(choice))
-    tell(f"Loading {card.title}…")
-    return SamSegmenter(card, open_runtime(choice, store))
+    wanted = device or chosen.device
+    place = choose_device(wanted)
+    loading = _Loading(
+        card, store, runtime or chosen.runtime, chosen.threads, in_child, progress or (lambda sentence: None)
+    )
+    try:
+        return loading.on(place)
+    except MedkdError as error:
+        if wanted != "auto" or place == "cpu":
+            raise
+        logger.warning("%s; the CPU is used instead.", error)
+        loading.tell(f"The GPU cannot be used: {error.message} The CPU is used instead.")
+        return loading.on("cpu")
 
 
 def open_runtime(choice: RuntimeChoice, store: ModelStore | None = None) -> Runtime:
@@ -94,36 +98,54 @@ def choose_device(wanted: str) -> str:
     return "cuda" if find_spec("torch") is not None and _cuda_devices() else "cpu"
 
 
-def _choose_kind(
-    card: ModelCard,
-    store: ModelStore,
-    wanted: str,
-    device: str,
-    in_child: bool,
-    progress: Callable[[str], None],
-) -> str:
-    """Return ``onnx`` or ``torch``, exporting the model first where that pays."""
-    if wanted not in ("auto", "onnx", "torch"):
-        raise ModelUnavailable(f"{wanted!r} is not a runtime.", "Use auto, onnx or torch.")
-    weights = store.weights_name(card.id) is not None
-    with_torch = weights and find_spec("torch") is not None
-    exported = _usable_export(card, store, can_repair=with_torch)
-    if wanted == "torch" or (wanted == "auto" and device != "cpu" and with_torch):
-        return "torch"
-    if exported:
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """What is asked for, apart from the device."""
+
+    card: ModelCard
+    store: ModelStore
+    runtime: str
+    threads: int
+    in_child: bool
+    tell: Callable[[str], None]
+
+    def on(self, device: str) -> SamSegmenter:
+        """Load the model on one device."""
+        kind = self._kind(device)
+        choice = RuntimeChoice(self.card.id, str(self.store.folder), kind, device, self.threads)
+        if kind == "torch" and self.in_child:
+            self.tell(f"Starting {self.card.title} with torch…")
+            return SamSegmenter(self.card, ChildRuntime(choice))
+        self.tell(f"Loading {self.card.title}…")
+        return SamSegmenter(self.card, open_runtime(choice, self.store))
+
+    def _kind(self, device: str) -> str:
+        """Return ``onnx`` or ``torch``, exporting the model first where that pays."""
+        if self.runtime not in ("auto", "onnx", "torch"):
+            raise ModelUnavailable(f"{self.runtime!r} is not a runtime.", "Use auto, onnx or torch.")
+        weights = self.store.weights_name(self.card.id) is not None
+        with_torch = weights and find_spec("torch") is not None
+        exported = _usable_export(self.card, self.store, can_repair=with_torch)
+        if self.runtime == "torch" or (self.runtime == "auto" and device != "cpu" and with_torch):
+            return "torch"
+        if exported:
+            return "onnx"
+        if not with_torch:
+            raise _nothing_runs(self.card, weights)
+        if self.runtime == "auto" and not self.in_child:
+            return "torch"
+        return self._exported()
+
+    def _exported(self) -> str:
+        """Export the model, or fall back to torch where that was not forbidden."""
+        try:
+            export_in_child(self.card, self.store, self.tell)
+        except MedkdError as error:
+            if self.runtime == "onnx":
+                raise
+            logger.warning("%s; torch is used instead.", error)
+            return "torch"
         return "onnx"
-    if not with_torch:
-        raise _nothing_runs(card, weights)
-    if wanted == "auto" and not in_child:
-        return "torch"
-    try:
-        export_in_child(card, store, progress)
-    except MedkdError as error:
-        if wanted == "onnx":
-            raise
-        logger.warning("%s; torch is used instead.", error)
-        return "torch"
-    return "onnx"
 
 
 def _usable_export(card: ModelCard, store: ModelStore, can_repair: bool) -> bool:

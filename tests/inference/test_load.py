@@ -28,9 +28,11 @@ def world(monkeypatch):
         def __init__(self):
             self.opened = []
             self.said = []
-            self.export_error = None
+            self.export_error = self.gpu_error = None
 
         def open(self, where, choice, store=None):
+            if choice.device == "cuda" and self.gpu_error:
+                raise self.gpu_error
             self.opened.append((where, choice.kind, choice.device))
 
         def export(self, card, store, progress):
@@ -93,9 +95,13 @@ def test_a_gpu_means_torch(world, bare):
     assert world.load(bare, device="cpu", in_child=True) == ("here", "onnx", "cpu")
 
 
-def test_without_torch_an_exported_model_still_runs(world, store):
-    world.torch, world.cuda = False, True
-    assert world.load(store, in_child=True) == ("here", "onnx", "cpu")
+def test_a_gpu_that_fails_gives_way_to_the_cpu_unless_it_was_asked_for(world, bare):
+    world.cuda = True
+    world.gpu_error = ModelUnavailable("Out of memory.")
+    assert world.load(bare) == ("here", "torch", "cpu")
+    assert any("The GPU cannot be used: Out of memory." in sentence for sentence in world.said)
+    with pytest.raises(ModelUnavailable, match="Out of memory"):
+        world.load(bare, device="cuda")
 
 
 def test_without_torch_and_without_export_the_sentence_says_what_to_install(world, bare):

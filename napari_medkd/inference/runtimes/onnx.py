@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medkd.errors import ModelUnavailable, missing_extra
+from napari_medkd.errors import MedkdError, ModelUnavailable, missing_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ class OnnxRuntime:
 
     def encode(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode a normalised, padded image (1, 3, S, S)."""
-        features: NDArray[np.float32] = self._encoder.run(["features"], {"image": image})[0]
+        features: NDArray[np.float32] = _run(self._encoder, ["features"], {"image": image})[0]
         return features
 
     def decode(
@@ -56,7 +56,8 @@ class OnnxRuntime:
         mask: NDArray[np.float32] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Answer one prompt; see `Runtime.decode`."""
-        logits, scores = self._decoder.run(
+        logits, scores = _run(
+            self._decoder,
             ["logits", "scores"],
             {
                 "features": features,
@@ -97,15 +98,23 @@ def _session(path: Path, device: str, threads: int) -> Any:
     options.log_severity_level = 3
     # Workers that spin while they wait would keep the cores from the thread that draws.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers = _providers(device)
     try:
-        return onnxruntime.InferenceSession(path, options, providers=_providers(device))
-    except ModelUnavailable:
-        raise
+        return onnxruntime.InferenceSession(path, options, providers=providers)
     except Exception as error:  # onnxruntime's errors share no base class of their own
         raise ModelUnavailable(
             f"{path.name} cannot be loaded by ONNX Runtime: {str(error).splitlines()[0]}",
             "Export the model again.",
         ) from error
+
+
+def _run(session: Any, outputs: list[str], inputs: dict[str, Any]) -> list[NDArray[np.float32]]:
+    try:
+        answers: list[NDArray[np.float32]] = session.run(outputs, inputs)
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        first = str(error).partition("\n")[0]
+        raise MedkdError(f"The model failed: {first}", "Choose a smaller model or the CPU.") from error
+    return answers
 
 
 def _providers(device: str) -> list[Any]:

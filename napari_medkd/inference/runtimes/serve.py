@@ -39,9 +39,6 @@ class Server:
                 "There is not enough memory for this model.",
                 "Choose a smaller one.",
             )
-        except RuntimeError as error:  # torch's own, running out of GPU memory among them
-            first = str(error).partition("\n")[0]
-            return "error", "MedkdError", f"The model failed: {first}", "Choose a smaller model or the CPU."
 
     def _open(self, choice: RuntimeChoice) -> str:
         from napari_medkd.inference.load import open_runtime

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_medkd.errors import ModelUnavailable
+from napari_medkd.errors import MedkdError, ModelUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -35,7 +38,8 @@ class TorchRuntime:
         if threads:
             torch.set_num_threads(threads)
         self._device = _usable(device)
-        self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
+        with _sentences():
+            self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
 
     @property
     def name(self) -> str:
@@ -46,7 +50,7 @@ class TorchRuntime:
 
     def encode(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode a normalised, padded image (1, 3, S, S)."""
-        with torch.inference_mode():
+        with torch.inference_mode(), _sentences():
             pixels = self._tensor(image).contiguous(memory_format=torch.channels_last)
             return _array(self._model.encode(pixels).contiguous())
 
@@ -58,7 +62,7 @@ class TorchRuntime:
         mask: NDArray[np.float32] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Answer one prompt; see `Runtime.decode`."""
-        with torch.inference_mode():
+        with torch.inference_mode(), _sentences():
             previous = None if mask is None else self._tensor(mask)
             logits, scores = self._model.decode(
                 self._tensor(features), self._tensor(coordinates), self._tensor(labels), previous
@@ -70,6 +74,18 @@ class TorchRuntime:
 
     def _tensor(self, array: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(array).to(self._device)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn torch's failures, running out of GPU memory among them, into sentences."""
+    try:
+        yield
+    except MemoryError as error:
+        raise MedkdError("There is not enough memory for this model.", "Choose a smaller one.") from error
+    except RuntimeError as error:
+        first = str(error).partition("\n")[0]
+        raise MedkdError(f"The model failed: {first}", "Choose a smaller model or the CPU.") from error
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_medkd.errors import ModelUnavailable
+from napari_medkd.errors import MedkdError, ModelUnavailable
 from napari_medkd.inference.runtimes import onnx
 from napari_medkd.inference.runtimes.onnx import OnnxRuntime
 from napari_medkd.models.package import DECODER, ENCODER
@@ -48,3 +48,9 @@ def test_cuda_without_cuda_is_a_sentence(onnx_pair, monkeypatch):
     monkeypatch.setattr(onnx, "has_cuda", lambda: False)
     with pytest.raises(ModelUnavailable, match="no CUDA"):
         OnnxRuntime(onnx_pair[ENCODER], onnx_pair[DECODER], device="cuda:1")
+
+
+def test_what_onnx_runtime_complains_of_is_a_sentence(runtime):
+    with pytest.raises(MedkdError, match="The model failed: ") as caught:
+        runtime.encode(np.zeros((1, 5, 64, 64), np.float32))
+    assert "\n" not in caught.value.message

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_medkd.errors import ModelUnavailable
+from napari_medkd.errors import MedkdError, ModelUnavailable
 from napari_medkd.inference.load import open_runtime
 from napari_medkd.inference.runtimes.child import RuntimeChoice
 
@@ -31,3 +31,10 @@ def test_shapes_and_repeatability(torch_store):
 def test_a_device_that_is_not_there_is_a_sentence(torch_store, device):
     with pytest.raises(ModelUnavailable, match=device):
         open_runtime(choice(torch_store, device), torch_store)
+
+
+def test_what_torch_complains_of_is_a_sentence(torch_store):
+    runtime = open_runtime(choice(torch_store), torch_store)
+    with pytest.raises(MedkdError, match=r"The model failed: .*channels") as caught:
+        runtime.encode(np.zeros((1, 5, 64, 64), np.float32))
+    assert "\n" not in caught.value.message and caught.value.hint
