@@ -41,8 +41,8 @@ def read(path: Path, *, frame: int | None, series: str | None) -> Volume:
         raw = eight_bit_colour(np.stack([raw[channel] for channel in ("R", "G", "B")], axis=-1))
         data = np.ascontiguousarray(raw.transpose(2, 1, 0, 3))
     else:
-        slope, intercept = header.get_slope_inter() if hasattr(header, "get_slope_inter") else (None, None)
-        data, more = plain(rescaled(raw, 1.0 if slope is None else slope, intercept or 0.0).T)
+        proxy = image.dataobj  # the header itself forgets slope and intercept on loading
+        data, more = plain(rescaled(raw, proxy.slope, proxy.inter).T)
         notes = (*notes, *more)
     affine, from_file, said = _affine(image)
     modality = "RGB" if data.ndim == 4 else guess_modality(data)

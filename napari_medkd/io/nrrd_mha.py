@@ -92,9 +92,8 @@ def _geometry(image: Any, reader: Any, shape: tuple[int, int, int]) -> tuple[Geo
         directions = np.eye(3)
     columns = directions * spacing[:3]
     affine = reverse_axes(swap_lps(from_columns(columns, np.array(reader.GetOrigin())[:3])))
-    keys = reader.GetMetaDataKeys()
-    is_nrrd = any(key.startswith("NRRD_") for key in keys)
-    if is_nrrd and "NRRD_space" not in keys:
+    is_nrrd = reader.GetFileName().lower().endswith((".nrrd", ".nhdr"))
+    if is_nrrd and "NRRD_space" not in reader.GetMetaDataKeys():
         return Geometry(shape, affine, from_file=False), (NO_ORIENTATION,)
     return Geometry(shape, affine), ()
 

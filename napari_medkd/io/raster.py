@@ -96,6 +96,8 @@ def _stack(image: Any, wanted: range) -> tuple[NDArray[Any], NDArray[Any] | None
     if len({pixels.ndim for pixels in slices}) > 1:
         slices = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in slices]
     data, more = plain(np.stack(slices))
+    if image.format == "GIF" and data.ndim == 4:  # Pillow gives later images as RGB even where all are grey
+        data = grey_if_grey(data)
     return data, np.stack(indices) if len(indices) == len(slices) else None, (*notes, *more)
 
 

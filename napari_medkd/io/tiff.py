@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from napari_medkd.core.geometry import Geometry
 from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import guess_window
-from napari_medkd.errors import MedkdError
+from napari_medkd.errors import MedkdError, UnreadableFile
 from napari_medkd.io import raster
 from napari_medkd.io.formats import Format, register, stem_of
 from napari_medkd.io.frames import choose_frame
@@ -23,7 +25,7 @@ from napari_medkd.io.orientation import upright
 from napari_medkd.io.values import eight_bit_colour, grey_if_grey, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _UNITS_MM = {
@@ -31,7 +33,7 @@ _UNITS_MM = {
     **{"um": 1e-3, "µm": 1e-3, "μm": 1e-3, "\\u00B5m": 1e-3, "micron": 1e-3, "microns": 1e-3},
 }
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE = 0, 1, 2, 3  # TIFF's photometric interpretations
-_ORIENTATION_TAG = 274
+_ORIENTATION_TAG, _ASSOCIATED = 274, 1
 _Decoded = tuple[NDArray[Any], tuple[float, float, float], dict[str, Any], tuple[str, ...]]
 # tifffile logs what it dislikes in a damaged file; without any handler that would land on standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -92,7 +94,7 @@ def _read_tifffile(path: Path, frame: int | None) -> _Decoded | None:
     """Return the largest image of the file; None where its colours are for Pillow."""
     import tifffile
 
-    with warnings.catch_warnings(), tifffile.TiffFile(path) as tif:
+    with warnings.catch_warnings(), _pages_all_there(path.name), tifffile.TiffFile(path) as tif:
         warnings.simplefilter("ignore")  # of odd metadata; what cannot be decoded raises
         if not tif.series:
             raise ValueError("it holds no image")
@@ -109,6 +111,26 @@ def _read_tifffile(path: Path, frame: int | None) -> _Decoded | None:
         data = upright(data, int(tag.value) if tag else 1, 1)
         pixels, header, more = _grey_or_colour(data, page, is_rgb)
         return pixels, _spacing(tif, page), header, (*notes, *more)
+
+
+@contextmanager
+def _pages_all_there(name: str) -> Iterator[None]:
+    """Refuse a file that was cut off between its pages: tifffile logs that and gives the pages before."""
+    lost: list[logging.LogRecord] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == get_ident() and "invalid page offset" in record.getMessage():
+                lost.append(record)
+
+    logger, listener = logging.getLogger("tifffile"), Listener()
+    logger.addHandler(listener)
+    try:
+        yield
+    finally:
+        logger.removeHandler(listener)
+    if lost:
+        raise UnreadableFile(f'"{name}" is cut off or damaged: pages are missing.', "Copy it again.")
 
 
 def _arranged(
@@ -134,7 +156,8 @@ def _grey_or_colour(
     data: NDArray[Any], page: Any, is_rgb: bool
 ) -> tuple[NDArray[Any], dict[str, Any], tuple[str, ...]]:
     if is_rgb:
-        return eight_bit_colour(data), {}, ()
+        multiplied = _ASSOCIATED in page.extrasamples  # by their opacity: on black already
+        return eight_bit_colour(data[..., :3] if multiplied else data), {}, ()
     if page.photometric == _PALETTE and page.colormap is not None:
         indices, _ = plain(data)
         colour = np.moveaxis(np.asarray(page.colormap)[:, indices], 0, -1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_medkd.errors import UnreadableFile
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -74,6 +76,11 @@ class Slice:
 def slices_of(dataset: Any, path: Path) -> list[Slice]:
     """Return every frame of a data set, which may lack its pixels."""
     count = number_of_frames(dataset)
+    if count > path.stat().st_size:
+        raise UnreadableFile(
+            f'"{path.name}" says that it holds {count} frames, which cannot be in a file of its size.',
+            "The file is damaged; export it again.",
+        )
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or [None] * count
     return [
         _slice(dataset, path, index, per_frame[index] if index < len(per_frame) else None)

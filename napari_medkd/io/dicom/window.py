@@ -13,16 +13,24 @@ from napari_medkd.io.dicom.slices import lookup
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_WORTH_IT = 0.25  # a window whose use is less shows an image nearly black, white or flat
+
 
 def window_of(dataset: Any, index: int, data: NDArray[Any], modality: str) -> Window:
-    """Return the first VOI window of a frame if it shows any of the values, else a guess."""
+    """Return the first VOI window of a frame if the values make use of it, else a guess."""
     voi = None if data.ndim == 4 else (_linear(dataset, index) or _lookup_table(dataset))
     if voi is not None and dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         total = inversion_sum(dataset, index)
         voi = Window(total - voi.high, total - voi.low, voi.name)
-    if voi is not None and voi.low < float(data.max()) and voi.high > float(data.min()):
+    if voi is not None and _used_share(voi, data) >= _WORTH_IT:
         return voi
     return guess_window(data, modality)
+
+
+def _used_share(window: Window, data: NDArray[Any]) -> float:
+    """Return how much of the window's width the values span; little where they were rescaled or cropped."""
+    low, high = max(window.low, float(data.min())), min(window.high, float(data.max()))
+    return (high - low) / max(window.high - window.low, 1e-12)
 
 
 def _linear(dataset: Any, index: int) -> Window | None:
