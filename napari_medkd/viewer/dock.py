@@ -145,7 +145,6 @@ class MedkdDock(QWidget):
         events = self.viewer.layers.events
         for emitter in (events.inserted, events.removed):
             emitter.disconnect(self._list_images)
-        events.inserted.disconnect(self._on_inserted)
         window = self.viewer.window._qt_window if hasattr(self.viewer, "window") else None
         if window is not None:
             window.removeEventFilter(self)
@@ -212,7 +211,6 @@ class MedkdDock(QWidget):
         events = self.viewer.layers.events
         events.inserted.connect(self._list_images)
         events.removed.connect(self._list_images)
-        events.inserted.connect(self._on_inserted)
         self.viewer.window._qt_window.installEventFilter(self)
 
     def _images(self) -> list[Image]:
@@ -233,16 +231,6 @@ class MedkdDock(QWidget):
             self.open_image(active)
         elif images:
             self.open_image(images[-1])
-
-    def _on_inserted(self, event: Event) -> None:
-        """Take the first image that is dropped; later ones are chosen in the panel."""
-        if self.workspace.image is None and isinstance(event.value, Image):
-            # The viewer still adds it (selection, sliders); afterwards it can be opened.
-            QTimer.singleShot(0, self, self._open_dropped)
-
-    def _open_dropped(self) -> None:
-        if self.workspace.image is None and not self._closed:
-            self._open_first()
 
     def _on_image_chosen(self, name: str) -> None:
         if name in self.viewer.layers:

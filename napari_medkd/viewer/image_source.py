@@ -39,11 +39,6 @@ def take_image(viewer: ViewerModel, layer: Layer) -> tuple[Volume, Placement]:
     if not isinstance(layer, Image):
         raise GeometryMismatch(f"{layer.name} is not an image layer.", "Select an image.")
     data = layer.data[0] if layer.multiscale else layer.data
-    if 0 in data.shape or np.issubdtype(data.dtype, np.complexfloating):
-        raise GeometryMismatch(
-            f"{layer.name} cannot be segmented: its shape is {tuple(data.shape)} and its type {data.dtype}.",
-            "Select an image of real numbers that is not empty.",
-        )
     placement = Placement(_leading(viewer, layer), min(layer.ndim, 3))
     data = _as_volume(data, layer.rgb, placement)
     read = layer.metadata.get(METADATA_KEY)

@@ -10,7 +10,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from scipy import ndimage
 
 from napari_medkd.viewer.image_source import METADATA_KEY, NAMES_KEY
-from napari_medkd.viewer.strokes import stroke_changes
+from napari_medkd.viewer.strokes import StrokeListener
 from napari_medkd.viewer.transforms import transform_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ProposalLayer:
         self.layer.n_edit_dimensions = 2
         self.layer.brush_size = 10
         self.layer.selected_label = INSIDE
-        self.layer.events.paint.connect(self._on_stroke)
+        self._strokes = StrokeListener(self.layer, self._on_stroke)
 
     def set_colour(self, colour: str) -> None:
         """Draw the proposal in the colour (#rrggbb) of the class that it would go to."""
@@ -135,8 +135,7 @@ class ProposalLayer:
         where[rows], where[columns] = box
         self._drawn.append(tuple(where))
 
-    def _on_stroke(self, event: Event) -> None:
-        indices, old = stroke_changes(event.value, self.layer.data.shape)
+    def _on_stroke(self, indices: tuple[NDArray[np.intp], ...], old: NDArray[Any]) -> None:
         indices = (np.zeros_like(indices[0]),) * (3 - len(indices)) + tuple(indices)
         painted = bool(np.any(self._array[indices] != 0))
         self._array[indices] = old  # the session decides what becomes of it, and we draw that
@@ -177,7 +176,7 @@ class ResultLayer:
             **transform_of(image, placement.ndim),
         )
         self.layer.n_edit_dimensions = 2
-        self.layer.events.paint.connect(self._on_stroke)
+        self._strokes = StrokeListener(self.layer, self._report)
         self.layer.events.data.connect(self._on_replaced)
 
     def set_classes(self, classes: Sequence[LabelClass], active: int) -> None:
@@ -194,13 +193,8 @@ class ResultLayer:
 
     def detach(self) -> None:
         """Leave the layer to the user: the session is told of it no more."""
-        self.layer.events.paint.disconnect(self._on_stroke)
+        self._strokes.disconnect()
         self.layer.events.data.disconnect(self._on_replaced)
-
-    def _on_stroke(self, event: Event) -> None:
-        indices, old = stroke_changes(event.value, self.layer.data.shape)
-        if old.size:
-            self._report(indices, old)
 
     def _on_replaced(self, event: Event) -> None:
         """Take over an array that was put in the place of ours, and put ours back with its values."""

@@ -7,9 +7,58 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from napari.layers import Labels
+    from napari.utils.events import Event
     from numpy.typing import NDArray
+
+    OnStroke = Callable[[tuple[NDArray[np.intp], ...], NDArray[Any]], None]
+
+
+class StrokeListener:
+    """Tells of each stroke of the user in a layer, once its values stand in the data.
+
+    napari tells of a brush stroke after writing it, but of a polygon, a fill by code and ``data_setitem``
+    just before; what a listener put back would then be written over.
+
+    Parameters
+    ----------
+    layer : Labels
+        Listened to.
+    on_stroke : callable
+        Called with what `stroke_changes` returns.
+    """
+
+    def __init__(self, layer: Labels, on_stroke: OnStroke) -> None:
+        self._layer = layer
+        self._on_stroke = on_stroke
+        self._waiting: Sequence[Sequence[Any]] | None = None
+        layer.events.paint.connect(self._on_paint)
+        layer.events.labels_update.connect(self._on_update)
+
+    def disconnect(self) -> None:
+        """Listen no more."""
+        self._layer.events.paint.disconnect(self._on_paint)
+        self._layer.events.labels_update.disconnect(self._on_update)
+
+    def _on_paint(self, event: Event) -> None:
+        self._waiting = event.value
+        self._on_update()
+
+    def _on_update(self) -> None:
+        item = self._waiting
+        if not item or not self._is_written(item[-1]):
+            return
+        self._waiting = None
+        indices, old = stroke_changes(item, self._layer.data.shape)
+        if old.size:
+            self._on_stroke(indices, old)
+
+    def _is_written(self, atom: Sequence[Any]) -> bool:
+        shape = self._layer.data.shape
+        written = self._layer.data[np.unravel_index(_places(atom, shape), shape)]
+        return bool(np.all(written == atom[-1]))
 
 
 def stroke_changes(
@@ -34,7 +83,7 @@ def stroke_changes(
     """
     flats, olds = [], []
     for atom in item:
-        flat = _masked(atom[0], atom[1], shape) if len(atom) == 4 else _indexed(atom[0], shape)
+        flat = _places(atom, shape)
         flats.append(flat.ravel())
         old = np.asarray(atom[-2])  # under a brush's mask a flat array, else of the shape of the indices
         olds.append(old.ravel() if old.size == flat.size else np.broadcast_to(old, flat.shape).ravel())
@@ -43,6 +92,11 @@ def stroke_changes(
     # A voxel that was crossed twice keeps the value it had first.
     flat, first = np.unique(np.concatenate(flats), return_index=True)
     return np.unravel_index(flat, shape), np.concatenate(olds)[first]
+
+
+def _places(atom: Sequence[Any], shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return the flat indices that an atom changed."""
+    return _masked(atom[0], atom[1], shape) if len(atom) == 4 else _indexed(atom[0], shape)
 
 
 def _masked(

@@ -1,15 +1,16 @@
-"""What the user does to layers behind our back: deleting, replacing. Nothing is lost by it silently."""
+"""What the user does to layers: selecting, deleting, replacing. Nothing is lost by it silently."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from napari.layers import Image
 
 from napari_medkd.viewer.errors import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.layers import Image
     from napari.utils.events import Event
 
     from napari_medkd.viewer.workspace import Workspace
@@ -21,7 +22,7 @@ KEPT_IMAGE = "The image was put back, since its proposal is not committed yet."
 
 
 class LayerWatch:
-    """Puts back our layers when they are deleted, closes with the image, opens again when its data change.
+    """Opens the image that is selected, closes with it, and puts back our layers where they are deleted.
 
     Parameters
     ----------
@@ -37,11 +38,13 @@ class LayerWatch:
         self._later = later
         self._image: Image | None = None
         workspace.viewer.layers.events.removed.connect(self._on_removed)
+        workspace.viewer.layers.selection.events.active.connect(self._on_selected)
         workspace.opened.connect(self._on_opened)
 
     def disconnect(self) -> None:
         """Stop watching."""
         self._workspace.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._workspace.viewer.layers.selection.events.active.disconnect(self._on_selected)
         self._on_opened()
 
     def _on_opened(self) -> None:
@@ -50,6 +53,22 @@ class LayerWatch:
         self._image = self._workspace.image if self._workspace.layers is not None else None
         if self._image is not None:
             self._image.events.data.connect(self._on_data)
+
+    def _on_selected(self) -> None:
+        """Open the image that is selected, as one that was just dropped is, once the viewer is done."""
+        if isinstance(self._workspace.viewer.layers.selection.active, Image):
+            self._later(self._open_selected)
+
+    def _open_selected(self) -> None:
+        workspace = self._workspace
+        active = workspace.viewer.layers.selection.active
+        if not isinstance(active, Image) or active is workspace.image:
+            return
+        if workspace.image is not None and workspace.session.proposal is not None:
+            # Selecting a layer asks for no decision: whoever means to leave chooses the image in the panel.
+            tell(f"{active.name} is not opened: the proposal on {workspace.image.name} is not committed.")
+            return
+        workspace.act(lambda: workspace.open(active))
 
     def _on_removed(self, event: Event) -> None:
         layers = self._workspace.layers
