@@ -10,7 +10,7 @@ from napari_medkd.core.geometry import Geometry
 from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import guess_window
 from napari_medkd.io.axes import NO_ORIENTATION, reverse_axes
-from napari_medkd.io.formats import Format, register, stem_of
+from napari_medkd.io.file_format import Format, register, stem_of
 from napari_medkd.io.frames import choose_frame, unravel
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.modality import guess_modality

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_medkd.core.volume import Volume
 from napari_medkd.errors import StorageError, UnreadableFile
-from napari_medkd.io.formats import Format, register, stem_of
+from napari_medkd.io.file_format import Format, register, stem_of
 from napari_medkd.io.frames import choose_frame
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.orientation import upright

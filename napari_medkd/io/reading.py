@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_medkd.errors import MedkdError, UnreadableFile
 from napari_medkd.io import dicom
-from napari_medkd.io.formats import Format, formats, suffix_of
+from napari_medkd.io.file_format import Format, formats, suffix_of
 
 if TYPE_CHECKING:
     import os

@@ -17,7 +17,7 @@ from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import guess_window
 from napari_medkd.errors import MedkdError, UnreadableFile
 from napari_medkd.io import raster
-from napari_medkd.io.formats import Format, register, stem_of
+from napari_medkd.io.file_format import Format, register, stem_of
 from napari_medkd.io.frames import choose_frame
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.modality import guess_modality

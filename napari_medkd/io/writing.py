@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, StorageError
-from napari_medkd.io.formats import formats, suffix_of
+from napari_medkd.io.file_format import formats, suffix_of
 from napari_medkd.io.labels import names_path, write_names
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_medkd.core.volume import Volume
-    from napari_medkd.io.formats import Writer
+    from napari_medkd.io.file_format import Writer
 
 
 def write_labels(

@@ -15,7 +15,7 @@ from napari_medkd.io.dicom.sniff import SUFFIXES
 from napari_medkd.io.dicom.stack import arrange
 from napari_medkd.io.dicom.tiles import assemble, is_tiled
 from napari_medkd.io.dicom.window import window_of
-from napari_medkd.io.formats import Format, register, stem_of
+from napari_medkd.io.file_format import Format, register, stem_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_medkd.io.formats import formats, suffix_of
+from napari_medkd.io.file_format import formats, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
