@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_medkd.models.promptable import PromptableModel
 
 _OPSET = 18
+_LARGEST = 1.9e9  # bytes; the format's limit is 2 GiB with the graph
 _TOLERANCE = 1e-3  # of the logits' range: float32 rounding over 30 layers is a hundred times smaller
 _MIN_IOU = 0.999
 
@@ -68,6 +69,12 @@ def export_onnx(
 
 def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path, decoder: Path) -> None:
     """Write both graphs; the number of tokens of a prompt is free, everything else fixed."""
+    weights = sum(parameter.nbytes for parameter in model.image_encoder.parameters())
+    if weights > _LARGEST:
+        raise ModelUnavailable(
+            f"{card.title} is too large for an ONNX file ({weights / 1e9:.1f} GB, at most 2 GB).",
+            "Use the runtime torch for this model.",
+        )
     try:
         import onnxscript  # noqa: F401  # torch's exporter needs it
         import torch
@@ -79,30 +86,36 @@ def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path, decoder: 
         torch.from_numpy(array) for array in example_inputs(card)
     )
     tokens = torch.export.Dim("tokens", min=1, max=256)
-    with _quiet():
-        torch.onnx.export(
-            EncoderGraph(model).eval(),
-            (image,),
-            encoder,
-            input_names=["image"],
-            output_names=["features"],
-            opset_version=_OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-        torch.onnx.export(
-            DecoderGraph(model).eval(),
-            (features, coordinates, labels, mask, has_mask),
-            decoder,
-            input_names=["features", "coordinates", "labels", "mask", "has_mask"],
-            output_names=["logits", "scores"],
-            dynamic_shapes=({}, {1: tokens}, {1: tokens}, {}, {}),
-            opset_version=_OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+    fixed: dict[str, Any] = {
+        "opset_version": _OPSET,
+        "dynamo": True,
+        "external_data": False,
+        "verbose": False,
+    }
+    try:
+        with _quiet():
+            torch.onnx.export(
+                EncoderGraph(model).eval(),
+                (image,),
+                encoder,
+                input_names=["image"],
+                output_names=["features"],
+                **fixed,
+            )
+            torch.onnx.export(
+                DecoderGraph(model).eval(),
+                (features, coordinates, labels, mask, has_mask),
+                decoder,
+                input_names=["features", "coordinates", "labels", "mask", "has_mask"],
+                output_names=["logits", "scores"],
+                dynamic_shapes=({}, {1: tokens}, {1: tokens}, {}, {}),
+                **fixed,
+            )
+    except (torch.onnx.OnnxExporterError, RuntimeError) as error:
+        raise ModelUnavailable(
+            f"{card.title} cannot be exported: {str(error).strip().partition(chr(10))[0]}",
+            "Use the runtime torch for this model.",
+        ) from error
 
 
 def compare(model: PromptableModel, card: ModelCard, encoder: Path, decoder: Path) -> None:

@@ -78,14 +78,17 @@ class ModelStore:
         )
 
     def files(self, model_id: str) -> dict[str, Path]:
-        """Return the files of a model that are there, by name; their digests are not looked at."""
-        folder = self._package(model_id)
+        """Return the files of a model that are there, by name; their digests are not looked at.
+
+        The user's folder may hold only what was exported here, beside weights that are shipped.
+        """
         found: dict[str, Path] = {}
         for name in self.get(model_id).files:
-            place = folder / name if folder else None
-            if (place is None or not place.is_file()) and name == litemedsam.CHECKPOINT:
-                place = litemedsam.checkpoint_path()
-            if place is not None and place.is_file():
+            places = [self.folder / model_id / name, self._shipped / model_id / name]
+            if name == litemedsam.CHECKPOINT and (inside := litemedsam.checkpoint_path()):
+                places.append(inside)
+            place = next(filter(Path.is_file, places), None)
+            if place is not None:
                 found[name] = place
         return found
 

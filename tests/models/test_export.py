@@ -94,6 +94,21 @@ def test_a_failed_export_leaves_the_package_as_it_was(store, monkeypatch):
     assert store.get("tiny") == before
 
 
+def test_a_model_too_large_for_the_format_is_told_so_at_once(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_LARGEST", 1000)
+    with pytest.raises(ModelUnavailable, match="Tiny is too large for an ONNX file"):
+        export.export_onnx("tiny", store)
+
+
+def test_what_the_exporter_cannot_do_is_a_sentence(store, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise torch.onnx.OnnxExporterError("No translation for aten::strange.\nLong report")
+
+    monkeypatch.setattr(torch.onnx, "export", refuse)
+    with pytest.raises(ModelUnavailable, match="cannot be exported: No translation for aten::strange"):
+        export.write_onnx(store.build("tiny"), CARD, tmp_path / ENCODER, tmp_path / DECODER)
+
+
 def test_the_child_reports_in_json_lines(store):
     child = subprocess.run(
         [sys.executable, "-m", "napari_medkd.models.export", "absent", "--folder", str(store.folder)],

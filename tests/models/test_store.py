@@ -228,6 +228,15 @@ def test_shipped_models_are_found_and_stay(store, package, tmp_path):
     assert store.weights_name("tiny") == WEIGHTS and not store.has_export("tiny")
 
 
+def test_an_export_of_a_shipped_model_finds_its_weights(store, package, tmp_path):
+    shutil.copytree(package, tmp_path / "shipped" / "tiny")
+    for name in (ENCODER, DECODER):
+        (tmp_path / name).write_bytes(b"graph")
+    store.install(store.get("tiny"), {name: tmp_path / name for name in (ENCODER, DECODER)}, keep=True)
+    assert store.has_export("tiny")
+    assert store.verified("tiny", WEIGHTS) == tmp_path / "shipped" / "tiny" / WEIGHTS
+
+
 def test_installing_beside_the_weights_keeps_them(store, package, tmp_path):
     card = store.add(package)
     (tmp_path / "e").write_bytes(b"encoder")
