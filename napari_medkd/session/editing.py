@@ -11,8 +11,8 @@ import numpy as np
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.session.diff import Diff
 from napari_medkd.session.history import Change, Step
-from napari_medkd.session.labels import erasing, plan_write
-from napari_medkd.session.objects import losses, own_voxels, voxels_of
+from napari_medkd.session.labels import is_one_of, plan_write, set_where
+from napari_medkd.session.objects import losses, own_pixels
 from napari_medkd.session.packing import PackedMask
 from napari_medkd.session.state import CommitResult, CommittedObject, LockedClass
 
@@ -67,7 +67,7 @@ def reopen(labels: Labels, contents: Contents, found: CommittedObject) -> Step:
     table = contents.table
     return Step(
         f"reopening of {table[found.value].name}",
-        erasing(labels, own_voxels(found, contents.objects), found.value),
+        _erasing(labels, found, own_pixels(found, contents.objects)),
         (Change(found, None),),
         (table, table.activating(found.value)) if table.active != found.value else None,
         Change(None, found),
@@ -79,15 +79,11 @@ def put_back(labels: Labels, contents: Contents) -> Step:
     """Give up correcting: the reopened object stands again as it was, where nobody took its place."""
     found = contents.reopened
     assert found is not None
-    voxels = voxels_of(found.plane, found.packed_mask)
-    standing = labels[voxels]
-    free = (standing == 0) | (standing == found.value)
-    z, y, x = (axis[free] for axis in voxels)
-    old = standing[free]
-    diff = Diff.of((z, y, x), old, np.full_like(old, found.value), labels.shape)
-    rows, columns = ((z, y, x)[axis] for axis in found.plane.in_plane)
-    mask = np.zeros(found.packed_mask.shape, np.bool_)
-    mask[rows, columns] = True
+    packed = found.packed_mask
+    free = 0, found.value
+    diff, standing = set_where(labels, found.plane, packed.corner, packed.crop(), found.value, free)
+    mask = np.zeros(packed.shape, np.bool_)
+    mask[packed.window] = standing
     back = replace(found, packed_mask=PackedMask.of(mask)) if mask.any() else None
     return Step(
         "discard",
@@ -125,13 +121,9 @@ def delete(labels: Labels, contents: Contents, found: list[CommittedObject]) -> 
     for one in found:
         _check_unlocked(contents, one.value)
     leaving = [one.id for one in found]
-    own = [own_voxels(one, contents.objects, leaving) for one in found]
-    holds = [labels[voxels] == one.value for one, voxels in zip(found, own, strict=True)]
-    parts = [np.ravel_multi_index(voxels, labels.shape)[ok] for voxels, ok in zip(own, holds, strict=True)]
-    voxels = _unravel(np.unique(np.concatenate(parts)), labels.shape)
-    old = labels[voxels]
+    parts = [_erasing(labels, one, own_pixels(one, contents.objects, leaving)) for one in found]
+    diff = Diff.joined([part for part in parts if part is not None])
     names = contents.table[found[0].value].name if len(found) == 1 else f"{len(found)} objects"
-    diff = Diff.of(voxels, old, np.zeros_like(old), labels.shape)
     return Step(f"deletion of {names}", diff, tuple(Change(one, None) for one in found))
 
 
@@ -148,12 +140,14 @@ def paint(labels: Labels, contents: Contents, indices: tuple[NDArray[np.intp], .
 
     A voxel may come several times, as a brush passes over it again; its first old value counts.
     """
-    flat, first = np.unique(np.ravel_multi_index(indices, labels.shape), return_index=True)
-    before = np.asarray(old, np.uint16).reshape(-1)[first] if np.ndim(old) else np.full_like(flat, old)
-    before = before.astype(np.uint16)
-    voxels = _unravel(flat, labels.shape)
+    flat = np.ravel_multi_index(indices, labels.shape)
+    order = np.argsort(flat, kind="stable")
+    flat = flat[order]
+    is_first = np.concatenate(([True], flat[1:] != flat[:-1])) if flat.size else np.zeros(0, np.bool_)
+    before = np.broadcast_to(np.asarray(old, np.uint16), order.shape)[order][is_first]
+    voxels = _unravel(flat[is_first], labels.shape)
     new = labels[voxels]
-    locked = np.isin(before, contents.table.locked) | np.isin(new, contents.table.locked)
+    locked = is_one_of(before, contents.table.locked) | is_one_of(new, contents.table.locked)
     refused = Diff.of(voxels, np.where(locked, new, 0), np.where(locked, before, 0), labels.shape)
     changed = (before != new) & ~locked
     z, y, x = (axis[changed] for axis in voxels)
@@ -166,6 +160,11 @@ def paint(labels: Labels, contents: Contents, indices: tuple[NDArray[np.intp], .
             table = table.adding(_free_name(value, [known.name for known in table.classes]), value)
     classes = (contents.table, table) if table is not contents.table else None
     return Painting(refused, Step("paint", diff, tuple(losses(contents.objects, (z, y, x))), classes))
+
+
+def _erasing(labels: Labels, found: CommittedObject, pixels: NDArray[np.bool_]) -> Diff | None:
+    """Return the change to background of some pixels of an object's bounding box."""
+    return set_where(labels, found.plane, found.packed_mask.corner, pixels, 0, only=(found.value,))[0]
 
 
 def _free_name(value: int, taken: list[str]) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_medkd.errors import GeometryMismatch
 from napari_medkd.session.diff import Diff
-from napari_medkd.session.objects import voxels_of
-from napari_medkd.session.packing import PackedMask
+from napari_medkd.session.objects import on_plane
+from napari_medkd.session.packing import bounding_box
 from napari_medkd.session.state import OverlapConflict, OverlapRule
 
 if TYPE_CHECKING:
@@ -74,27 +74,48 @@ def plan_write(
 
     Costs what the mask costs, whatever the volume's size. Raises `OverlapConflict` where the rule is to ask.
     """
-    voxels = voxels_of(plane, PackedMask.of(mask))
-    standing = labels[voxels]
-    other = (standing != 0) & (standing != classes.active)
-    locked = other & np.isin(standing, classes.locked)
+    corner, (height, width) = bounding_box(mask)
+    window = slice(corner[0], corner[0] + height), slice(corner[1], corner[1] + width)
+    crop, old = mask[window], labels[plane.slicing()][window]
+    other = crop & (old != 0) & (old != classes.active)
+    locked = other & is_one_of(old, classes.locked)
     if rule is OverlapRule.ASK and (other & ~locked).any():
-        raise _conflict(standing[other & ~locked], classes)
+        raise _conflict(old[other & ~locked], classes)
     protected = other if rule is OverlapRule.KEEP else locked
-    z, y, x = (axis[~protected] for axis in voxels)
-    old = standing[~protected]
-    taken = other[~protected]
-    rows, columns = ((z, y, x)[axis] for axis in plane.in_plane)
-    written = np.zeros_like(mask)
-    written[rows, columns] = True
-    diff = Diff.of((z, y, x), old, np.full_like(old, classes.active), labels.shape)
-    return Writing(written, diff, (z[taken], y[taken], x[taken]), int(protected.sum()))
+    written = mask.copy()
+    written[window] &= ~protected
+    new = np.where(written[window], np.uint16(classes.active), old)
+    diff = Diff.on_slice(plane, corner, old, new, labels.shape)
+    rows, columns = np.nonzero(other & ~protected)
+    taken = on_plane(plane, rows + corner[0], columns + corner[1])
+    return Writing(written, diff, taken, int(np.count_nonzero(protected)))
 
 
-def erasing(labels: NDArray[np.uint16], voxels: Voxels, value: int) -> Diff | None:
-    """Return the change to background of those of `voxels` that hold `value`."""
-    old = labels[voxels]
-    return Diff.of(voxels, old, np.where(old == value, 0, old), labels.shape)
+def set_where(
+    labels: NDArray[np.uint16],
+    plane: Plane,
+    corner: tuple[int, int],
+    where: NDArray[np.bool_],
+    value: int,
+    only: tuple[int, ...],
+) -> tuple[Diff | None, NDArray[np.bool_]]:
+    """Work out giving `value` to those pixels `where` one of `only` stands; also says which those are.
+
+    `where` is a rectangle of the slice whose first pixel is `corner`.
+    """
+    window = slice(corner[0], corner[0] + where.shape[0]), slice(corner[1], corner[1] + where.shape[1])
+    old = labels[plane.slicing()][window]
+    chosen = where & is_one_of(old, only)
+    new = np.where(chosen, np.uint16(value), old)
+    return Diff.on_slice(plane, corner, old, new, labels.shape), chosen
+
+
+def is_one_of(values: NDArray[np.uint16], chosen: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Tell which values are among a few: faster than numpy's own, which prepares for many."""
+    found = np.zeros(values.shape, np.bool_)
+    for value in chosen:
+        found |= values == value
+    return found
 
 
 def _conflict(standing: NDArray[np.uint16], classes: ClassTable) -> OverlapConflict:

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from napari_medkd.session.state import CommittedObject
 
 
-def voxels_of(plane: Plane, mask: PackedMask) -> Voxels:
-    """Return (z, y, x) of a slice's mask, ordered as in memory."""
-    crop_rows, crop_columns = np.nonzero(mask.crop())
-    axes = [crop_rows + mask.corner[0], crop_columns + mask.corner[1]]
-    axes.insert(plane.axis, np.full(crop_rows.size, plane.index))
+def on_plane(plane: Plane, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Voxels:
+    """Return (z, y, x) of pixels of a slice."""
+    axes = [rows, columns]
+    axes.insert(plane.axis, np.full(rows.size, plane.index))
     return axes[0], axes[1], axes[2]
 
 
@@ -55,21 +54,24 @@ def objects_in(
     objects: Mapping[int, CommittedObject], plane: Plane, region: NDArray[np.bool_]
 ) -> list[CommittedObject]:
     """Return the objects that hold a voxel of a (rows, columns) `region` of `plane`."""
-    voxels = voxels_of(plane, PackedMask.of(region))
+    voxels = on_plane(plane, *np.nonzero(region))
     return [found for found in _near(objects.values(), voxels) if covers(found, voxels).any()]
 
 
-def own_voxels(
+def own_pixels(
     found: CommittedObject, objects: Mapping[int, CommittedObject], leaving: Iterable[int] = ()
-) -> Voxels:
-    """Return the voxels that no other object of its class holds too, those of `leaving` ids not counted."""
+) -> NDArray[np.bool_]:
+    """Return the pixels of an object's bounding box that no other object of its class holds too.
+
+    Those of `leaving` ids are not counted.
+    """
+    own, window = found.packed_mask.crop(), found.packed_mask.window
     gone = {found.id, *leaving}
-    voxels = voxels_of(found.plane, found.packed_mask)
-    others = [other for other in objects.values() if other.value == found.value and other.id not in gone]
-    shared = np.zeros(voxels[0].size, np.bool_)
-    for other in _near(others, voxels):
-        shared |= covers(other, voxels)
-    return voxels[0][~shared], voxels[1][~shared], voxels[2][~shared]
+    low, high = _corners(found)
+    for other in objects.values():
+        if other.value == found.value and other.id not in gone and _may_hold(other, low, high):
+            own &= ~_footprint(other, found.plane, window)
+    return own
 
 
 def losses(objects: Mapping[int, CommittedObject], voxels: Voxels) -> list[Change]:
@@ -92,6 +94,30 @@ def _near(objects: Iterable[CommittedObject], voxels: Voxels) -> list[CommittedO
         return []
     low, high = [int(axis.min()) for axis in voxels], [int(axis.max()) for axis in voxels]
     return [found for found in objects if _may_hold(found, low, high)]
+
+
+def _footprint(found: CommittedObject, plane: Plane, window: tuple[slice, slice]) -> NDArray[np.bool_]:
+    """Return which pixels in a window of `plane` an object holds that meets it, whatever its own plane."""
+    mask = found.mask
+    if found.plane == plane:
+        return mask[window]
+    rows_axis, _ = plane.in_plane
+    met = np.take(mask, plane.index, axis=found.plane.in_plane.index(plane.axis))  # where the planes cross
+    held = np.zeros([part.stop - part.start for part in window], np.bool_)
+    if found.plane.axis == rows_axis:
+        held[found.plane.index - window[0].start] = met[window[1]]
+    else:
+        held[:, found.plane.index - window[1].start] = met[window[0]]
+    return held
+
+
+def _corners(found: CommittedObject) -> tuple[list[int], list[int]]:
+    """Return the first and the last voxel (z, y, x) of an object's bounding box."""
+    (top, left), (height, width) = found.packed_mask.corner, found.packed_mask.size
+    low, high = [top, left], [top + height - 1, left + width - 1]
+    low.insert(found.plane.axis, found.plane.index)
+    high.insert(found.plane.axis, found.plane.index)
+    return low, high
 
 
 def _may_hold(

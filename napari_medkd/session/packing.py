@@ -42,15 +42,18 @@ class PackedMask:
     @classmethod
     def of(cls, mask: NDArray[np.bool_]) -> PackedMask:
         """Pack a (rows, columns) mask."""
+        corner, (height, width) = bounding_box(mask)
         shape = (mask.shape[0], mask.shape[1])
-        rows = np.flatnonzero(mask.any(axis=1))
-        if rows.size == 0:
-            return cls(shape, (0, 0), (0, 0), b"")
-        top, bottom = int(rows[0]), int(rows[-1]) + 1
-        columns = np.flatnonzero(mask[top:bottom].any(axis=0))
-        left, right = int(columns[0]), int(columns[-1]) + 1
-        bits = np.packbits(mask[top:bottom, left:right]).tobytes()
-        return cls(shape, (top, left), (bottom - top, right - left), zlib.compress(bits, 1))
+        if not height:
+            return cls(shape, corner, (0, 0), b"")
+        bits = np.packbits(mask[corner[0] : corner[0] + height, corner[1] : corner[1] + width])
+        return cls(shape, corner, (height, width), zlib.compress(bits.tobytes(), 1))
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Where its bounding box lies in the slice."""
+        (top, left), (height, width) = self.corner, self.size
+        return slice(top, top + height), slice(left, left + width)
 
     def crop(self) -> NDArray[np.bool_]:
         """Return the pixels of the bounding box, (height, width)."""
@@ -63,8 +66,7 @@ class PackedMask:
     def unpack(self) -> NDArray[np.bool_]:
         """Return the whole mask, (rows, columns)."""
         mask = np.zeros(self.shape, np.bool_)
-        (top, left), (height, width) = self.corner, self.size
-        mask[top : top + height, left : left + width] = self.crop()
+        mask[self.window] = self.crop()
         return mask
 
     @property
@@ -84,6 +86,16 @@ class PackedMask:
         except struct.error as error:
             raise ValueError("not a packed mask") from error
         return cls((rows, columns), (top, left), (height, width), data[_HEADER.size :])
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the first (row, column) of a mask's bounding box and its (height, width): zeros where empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if rows.size == 0:
+        return (0, 0), (0, 0)
+    top, height = int(rows[0]), int(rows[-1] - rows[0]) + 1
+    columns = np.flatnonzero(mask[top : top + height].any(axis=0))
+    return (top, int(columns[0])), (height, int(columns[-1] - columns[0]) + 1)
 
 
 def pack_prompt(prompt: Prompt) -> bytes:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_medkd.core.geometry import Plane
 from napari_medkd.session.diff import Diff
 
 
@@ -47,13 +48,37 @@ def test_a_solid_block_takes_a_few_bytes():
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_slices_along_every_axis(axis):
-    before = np.zeros((6, 7, 8), np.uint16)
+def test_a_rectangle_of_a_slice_is_the_same_as_its_voxels(axis):
+    rng = np.random.default_rng(axis)
+    before = rng.integers(0, 3, (6, 7, 8)).astype(np.uint16)
+    plane, corner = Plane(axis, 2), (1, 2)
+    window = slice(1, 5), slice(2, 6)
+    old = before[plane.slicing()][window]
+    new = np.where(rng.random(old.shape) < 0.5, rng.integers(0, 3, old.shape), old).astype(np.uint16)
     after = before.copy()
-    np.moveaxis(after, axis, 0)[2, 1:4, 2:5] = 3
+    after[plane.slicing()][window] = new
+    diff = Diff.on_slice(plane, corner, old, new, before.shape)
+    assert diff == between(before, after)
     labels = before.copy()
-    between(before, after).apply(labels)
+    diff.apply(labels)
     assert np.array_equal(labels, after)
+    assert Diff.on_slice(plane, corner, old, old, before.shape) is None
+
+
+def test_several_changes_are_joined():
+    labels = np.zeros((4, 5, 6), np.uint16)
+    parts, expected = [], labels.copy()
+    for plane in (Plane(0, 3), Plane(1, 2)):  # they share a line, and agree there
+        old = labels[plane.slicing()]
+        parts.append(Diff.on_slice(plane, (0, 0), old, np.full_like(old, 7), labels.shape))
+        expected[plane.slicing()] = 7
+    joined = Diff.joined(parts)
+    joined.apply(labels)
+    assert np.array_equal(labels, expected)
+    assert joined.region == (slice(0, 4), slice(0, 5), slice(0, 6))
+    joined.apply(labels, backwards=True)
+    assert not labels.any()
+    assert Diff.joined([]) is None and Diff.joined(parts[:1]) is parts[0]
 
 
 def test_what_labels_hold_from_the_start():

@@ -6,9 +6,7 @@ import pytest
 from napari_medkd.core.geometry import Plane
 from napari_medkd.errors import GeometryMismatch
 from napari_medkd.session.classes import ClassTable
-from napari_medkd.session.labels import erasing, fitting, plan_write
-from napari_medkd.session.objects import voxels_of
-from napari_medkd.session.packing import PackedMask
+from napari_medkd.session.labels import fitting, plan_write, set_where
 from napari_medkd.session.state import OverlapConflict, OverlapRule
 
 PLANE = Plane(0, 1)
@@ -82,10 +80,12 @@ def test_planes_along_other_axes(labels, classes, axis):
     assert np.array_equal(labels, before)
 
 
-def test_erasing_leaves_other_values_alone(labels):
-    voxels = voxels_of(PLANE, PackedMask.of(np.ones((4, 5), bool)))
-    erasing(labels, voxels, 2).apply(labels)
-    assert labels[1, 0].tolist() == [1, 0, 3, 0, 0]
+def test_only_the_values_asked_for_are_replaced(labels):
+    diff, chosen = set_where(labels, PLANE, (1, 0), np.ones((2, 4), bool), 9, only=(0, 2))
+    diff.apply(labels)
+    assert labels[1, 1].tolist() == labels[1, 2].tolist() == [1, 9, 3, 9, 0]
+    assert labels[1, 0].tolist() == [1, 2, 3, 0, 0]
+    assert chosen.tolist() == [[False, True, False, True]] * 2
 
 
 def test_labels_that_fit_are_not_copied():

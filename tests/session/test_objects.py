@@ -5,8 +5,7 @@ import pytest
 
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.session.objects import covers, losses, object_at, objects_in, own_voxels, voxels_of
-from napari_medkd.session.packing import PackedMask
+from napari_medkd.session.objects import covers, losses, object_at, objects_in, on_plane, own_pixels
 from napari_medkd.session.state import CommittedObject
 
 SHAPE = (5, 6, 7)
@@ -22,17 +21,13 @@ def table(*objects):
     return {found.id: found for found in objects}
 
 
-def as_set(voxels):
-    return set(zip(*(axis.tolist() for axis in voxels), strict=True))
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_voxels_are_those_of_the_slice_in_memory_order(axis):
     plane = Plane(axis, 2)
     mask = np.random.default_rng(0).random(plane.shape(SHAPE)) < 0.4
     volume = np.zeros(SHAPE, bool)
     volume[plane.slicing()] = mask
-    voxels = voxels_of(plane, PackedMask.of(mask))
+    voxels = on_plane(plane, *np.nonzero(mask))
     for axis_of, expected in zip(voxels, np.nonzero(volume), strict=True):
         assert np.array_equal(axis_of, expected)
 
@@ -71,13 +66,29 @@ def test_objects_touched_by_a_region():
     assert objects_in(objects, Plane(0, 2), np.zeros((6, 7), bool)) == []
 
 
-def test_shared_voxels_are_not_an_objects_own():
+def test_shared_pixels_are_not_an_objects_own():
     first = block(1, Plane(0, 2), slice(0, 2), slice(0, 3))
     second = block(2, Plane(0, 2), slice(1, 3), slice(0, 3))
     other_class = block(3, Plane(0, 2), slice(0, 1), slice(0, 3), value=2)
     objects = table(first, second, other_class)
-    assert as_set(own_voxels(first, objects)) == {(2, 0, column) for column in range(3)}
-    assert len(own_voxels(first, objects, leaving=[2])[0]) == 6
+    assert own_pixels(first, objects).tolist() == [[True] * 3, [False] * 3]
+    assert own_pixels(first, objects, leaving=[2]).all()
+
+
+@pytest.mark.parametrize(("axis", "other_axis"), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)])
+def test_planes_that_cross_share_a_line(axis, other_axis):
+    rng = np.random.default_rng(axis * 3 + other_axis)
+    one, other = Plane(axis, 2), Plane(other_axis, 3)
+    masks = [rng.random(plane.shape(SHAPE)) < 0.8 for plane in (one, other)]
+    found, crossing = (
+        CommittedObject.of(number, 1, Prompt(plane), mask, None, "")
+        for number, plane, mask in zip((1, 2), (one, other), masks, strict=True)
+    )
+    held = np.zeros((2, *SHAPE), bool)
+    held[0][one.slicing()], held[1][other.slicing()] = masks
+    expected = (held[0] & ~held[1])[one.slicing()][found.packed_mask.window]
+    own = own_pixels(found, table(found, crossing))
+    assert np.array_equal(own, expected) and own.sum() < masks[0].sum()
 
 
 def test_objects_shrink_and_vanish():
