@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from superqt.utils import signals_blocked
 
 from napari_medkd.session.state import State
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.session.session import Session
+
+_CAPABILITIES = Qt.ItemDataRole.UserRole + 1
 
 
 class ModelBox(Section):
@@ -51,9 +53,14 @@ class ModelBox(Section):
             self._chooser.clear()
             for card in cards:
                 self._chooser.addItem(card.title, card.id)
-            self._chooser.setPlaceholderText("Choose a model" if cards else "No model is installed")
+                self._chooser.setItemData(self._chooser.count() - 1, card.capabilities, _CAPABILITIES)
             self._chooser.setEnabled(bool(cards))
         self._on_segmenter_changed()
+
+    def capabilities_of(self, model_id: str) -> frozenset[str]:
+        """Return what a model on offer understands; nothing where it is not on offer."""
+        found = self._chooser.itemData(self._chooser.findData(model_id), _CAPABILITIES)
+        return frozenset(found or ())
 
     def _on_segmenter_changed(self, *_: object) -> None:
         segmenter = self._session.segmenter
@@ -73,11 +80,12 @@ class ModelBox(Section):
         segmenter, state = self._session.segmenter, self._session.state
         text = segmenter.runtime_name if segmenter is not None else ""
         if not text:
-            text = "Loading…" if state is State.LOADING else "No model is loaded."
+            text = "It takes a moment." if state is State.LOADING else "No model is loaded."
+        nothing = "Choose a model" if self._chooser.count() else "No model is installed"
+        self._chooser.setPlaceholderText("Loading…" if state is State.LOADING else nothing)
         self._runtime.setText(text)
-        self._runtime.setToolTip(
-            f"What runs the model: {text} Change it in the Models tab." if segmenter else text
-        )
+        advice = "Device and runtime are chosen in the Models tab."
+        self._runtime.setToolTip(f"Runs on {text}. {advice}" if segmenter is not None else text)
 
     def _on_activated(self, index: int) -> None:
         chosen = self._chooser.itemData(index)

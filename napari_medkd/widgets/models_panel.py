@@ -80,7 +80,7 @@ class ModelsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scrolled(column(models, self._settings_box, StorageBox(folders))))
-        self._list.selected.connect(self._on_selected)
+        self._list.selected.connect(self._on_list_selected)
         self._list.use_requested.connect(self._on_use)
         self._card.action_requested.connect(self._on_action)
         self._add.clicked.connect(self._on_add)
@@ -105,6 +105,11 @@ class ModelsPanel(QWidget):
     def show_error(self, error: MedkdError) -> None:
         """Show what went wrong under the list."""
         self._job.say(str(error))
+
+    def _on_list_selected(self) -> None:
+        if not self._job.is_busy:
+            self._job.say("")  # the last word was about another model
+        self._on_selected()
 
     def _on_selected(self) -> None:
         self._card.show_model(

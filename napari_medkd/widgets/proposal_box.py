@@ -69,7 +69,7 @@ class ProposalBox(Section):
 
     def _on_changed(self, *_: object) -> None:
         session, proposal = self._session, self._session.proposal
-        self._text.setText(candidate_text(proposal))
+        self._text.setText(candidate_text(session))
         several = proposal is not None and proposal.candidates > 1
         ready = proposal is not None and bool(proposal.mask.any())
         for button in (self._previous, self._next):

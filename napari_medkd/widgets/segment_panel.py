@@ -88,6 +88,13 @@ class SegmentPanel(QWidget):
         """Offer installed models; the session's own is shown as chosen. Emits nothing."""
         self._model.set_models(cards)
 
+    def expect_model(self, model_id: str) -> None:
+        """Say which model of `set_models` is on its way.
+
+        Until it is there its tools are offered, so that a prompt given meanwhile waits for it.
+        """
+        self._tools.expect(self._model.capabilities_of(model_id))
+
     @property
     def tool(self) -> str:
         """The tool that is chosen, one of `TOOLS`."""

@@ -9,7 +9,7 @@ from napari_medkd.session.state import State
 if TYPE_CHECKING:
     from napari_medkd.core.volume import Volume
     from napari_medkd.session.session import Session
-    from napari_medkd.session.state import CommitResult, Proposal
+    from napari_medkd.session.state import CommitResult
 
 _HOW = {
     "point": "click it",
@@ -61,14 +61,17 @@ def image_facts(volume: Volume) -> str:
     return f"{facts}\n{' × '.join(f'{volume.geometry.spacing[axis]:.3g}' for axis in order)} mm"
 
 
-def candidate_text(proposal: Proposal | None) -> str:
-    """Return which candidate is shown and the model's score of it."""
+def candidate_text(session: Session) -> str:
+    """Return which candidate of the current object is shown and the model's score of it."""
+    proposal = session.proposal
     if proposal is None:
-        return "No proposal yet"
+        return "No proposal yet" if session.prompt is None else "Waiting for the model"
     parts = [f"Candidate {proposal.choice + 1} of {proposal.candidates}"] if proposal.candidates > 1 else []
     if proposal.score is not None:
         parts.append(f"score {proposal.score:.2f}")
-    text = " · ".join(parts) or ("Waiting for the model" if not proposal.mask.any() else "Painted by hand")
+    if not proposal.mask.any():
+        parts = [*parts[:1], "nothing found"] if proposal.candidates > 1 else ["nothing found here"]
+    text = " · ".join(parts) or "painted by hand"
     return text[0].upper() + text[1:]
 
 

@@ -38,6 +38,7 @@ class Toolbox(Section):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Tool", parent)
         self._session = session
+        self._expected: frozenset[str] = frozenset()  # while no model is loaded
         self._buttons: dict[str, ToolButton] = {}
         self._group = QButtonGroup(self)
         self._grid = QGridLayout()
@@ -60,7 +61,7 @@ class Toolbox(Section):
     def offered(self) -> tuple[str, ...]:
         """The tools that make sense with the loaded model."""
         segmenter = self._session.segmenter
-        understood = segmenter.card.capabilities if segmenter is not None else frozenset()
+        understood = segmenter.card.capabilities if segmenter is not None else self._expected
         return tuple(tool for tool in TOOLS if tool not in _ASK_THE_MODEL or tool in understood)
 
     @property
@@ -73,6 +74,11 @@ class Toolbox(Section):
         if tool in self.offered:
             self._buttons[tool].setChecked(True)
             self._show_brush()
+
+    def expect(self, capabilities: frozenset[str]) -> None:
+        """Offer the tools of the model that is on its way, until one is loaded."""
+        self._expected = capabilities
+        self._on_offer_changed()
 
     def choose(self, tool: str) -> None:
         """Choose a tool as a click on its button does; one that is not offered is ignored."""

@@ -72,6 +72,7 @@ class WindowControl(QWidget):
     def _on_volume_changed(self, volume: Volume | None) -> None:
         self.setVisible(volume is not None and not (volume.is_rgb and volume.data.dtype == np.uint8))
         if volume is None:
+            self._shown = None  # lets a large image go
             return
         if volume.data is not self._shown:
             self._shown = volume.data

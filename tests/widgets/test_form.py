@@ -20,7 +20,7 @@ class Options(BaseModel):
     rounds: int = Field(20, ge=1, title="Rounds")
     sure: bool = Field(True, title="Sure")
     kind: Literal["a", "b"] = Field("b", title="Kind")
-    folder: Path = Field(Path("data"), title="Folder")
+    folder: Path = Field(Path("/data"), title="Folder")
     name: str = Field("x", title="Name")
 
 

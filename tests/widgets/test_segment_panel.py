@@ -153,6 +153,16 @@ class TestTools:
         session.set_segmenter(None)
         assert visible_tools(panel) == ["move", "paint", "erase", "delete"]
 
+    def test_the_tools_of_a_model_on_its_way_are_offered(self, panel, session):
+        card = session.segmenter.card
+        box_only = card.model_copy(update={"id": "other", "capabilities": frozenset({"box"})})
+        panel.set_models([card, box_only])
+        session.set_segmenter(None)
+        panel.expect_model("other")
+        assert "box" in panel.tools and "point" not in panel.tools
+        panel.expect_model("nobody's")
+        assert "box" not in panel.tools
+
     def test_a_click_chooses_and_says_so_once(self, panel, qtbot, button):
         with qtbot.waitSignal(panel.tool_chosen) as chosen:
             qtbot.mouseClick(button(panel, "Box"), LEFT)

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from napari_medkd.core.geometry import Plane
-from napari_medkd.core.prompts import Prompt
 from napari_medkd.core.volume import Volume
 from napari_medkd.session.state import CommitResult, Proposal, State
 from napari_medkd.widgets.sentences import candidate_text, commit_text, file_size, image_facts, sentence_for
@@ -48,10 +48,20 @@ def test_only_prompts_that_the_model_understands_are_proposed(session):
         ({"choice": 0, "candidates": 3, "score": 0.934}, "Candidate 1 of 3 · score 0.93"),
         ({"score": 0.5}, "Score 0.50"),
         ({}, "Painted by hand"),
+        ({"choice": 1, "candidates": 3, "score": 0.9}, "Candidate 2 of 3 · nothing found"),
+        ({"score": 0.9}, "Nothing found here"),
     ],
 )
 def test_a_proposal_is_described(fields, text):
-    assert candidate_text(Proposal(Prompt(Plane(0, 0)), np.ones((3, 3), bool), **fields)) == text
+    proposal = Proposal(INSIDE, np.full((3, 3), "nothing" not in text), **fields)
+    assert candidate_text(SimpleNamespace(prompt=INSIDE, proposal=proposal)) == text
+
+
+def test_a_prompt_waits_for_the_model(session):
+    assert candidate_text(session) == "No proposal yet"
+    session.set_segmenter(None)
+    session.set_prompt(INSIDE)
+    assert candidate_text(session) == "Waiting for the model"
 
 
 def test_a_commit_says_what_it_left_alone():
