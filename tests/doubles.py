@@ -93,7 +93,7 @@ class ThresholdSegmenter:
 
 
 class ManualWorker:
-    """A model's thread that stands still until told: `start` takes the most urgent request, `finish` ends it."""
+    """A thread that stands still until told: `start` takes the most urgent request, `finish` ends it."""
 
     works_ahead = True
 

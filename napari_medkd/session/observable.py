@@ -154,6 +154,16 @@ class ObservableSession:
         return bool(self._history.undone)
 
     @property
+    def undo_title(self) -> str:
+        """What undo would take back: "commit of liver"; "" where there is nothing."""
+        return self._history.done[-1].title if self.can_undo else ""
+
+    @property
+    def redo_title(self) -> str:
+        """What redo would do again; "" where there is nothing."""
+        return self._history.undone[-1].title if self.can_redo else ""
+
+    @property
     def _table(self) -> ClassTable:
         return self._ledger.contents.table if self._ledger is not None else ClassTable.fresh()
 

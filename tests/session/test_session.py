@@ -515,7 +515,9 @@ def test_undo_of_a_commit_brings_the_proposal_back(session):
     session.cycle(1)
     before = session.proposal
     session.commit()
+    assert session.undo_title == "commit of object 1" and session.redo_title == ""
     assert session.undo() == "commit of object 1"
+    assert session.undo_title == "choice of candidate" and session.redo_title == "commit of object 1"
     assert session.prompt == LEFT and session.proposal.choice == before.choice
     assert np.array_equal(session.proposal.mask, before.mask) and session.proposal.candidates == 3
     assert not session.labels.any() and session.objects == {}
