@@ -131,7 +131,7 @@ class ThreadWorker:
     def submit(self, kind: Kind, work: Callable[[], Any], done: Callable[[Any], None]) -> int:
         """Queue `work`; see `Worker.submit`."""
         number = self._queue.put(kind, work, done)
-        if not self._thread.is_alive() and self._thread.ident is None:
+        if self._thread.ident is None:  # not yet
             self._thread.start()
         return number
 
