@@ -45,7 +45,9 @@ class OnnxRuntime:
 
     def encode(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode a normalised, padded image (1, 3, S, S)."""
-        features: NDArray[np.float32] = _run(self._encoder, ["features"], {"image": image})[0]
+        features: NDArray[np.float32] = _run(
+            self._encoder, ["features"], {"image": image}, _giving_back(self._device)
+        )[0]
         return features
 
     def decode(
@@ -108,13 +110,25 @@ def _session(path: Path, device: str, threads: int) -> Any:
         ) from error
 
 
-def _run(session: Any, outputs: list[str], inputs: dict[str, Any]) -> list[NDArray[np.float32]]:
+def _run(
+    session: Any, outputs: list[str], inputs: dict[str, Any], options: Any = None
+) -> list[NDArray[np.float32]]:
     try:
-        answers: list[NDArray[np.float32]] = session.run(outputs, inputs)
+        answers: list[NDArray[np.float32]] = session.run(outputs, inputs, options)
     except Exception as error:  # onnxruntime's errors share no base class of their own
         first = str(error).partition("\n")[0]
         raise MedkdError(f"The model failed: {first}", "Choose a smaller model or the CPU.") from error
     return answers
+
+
+def _giving_back(device: str) -> Any:
+    """Return run options that free working memory afterwards: 130 MB stay of LiteMedSAM's encoder, not 750."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    if device == "cpu":
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def _providers(device: str) -> list[Any]:
