@@ -122,7 +122,7 @@ def _run(
 
 
 def _giving_back(device: str) -> Any:
-    """Return run options that free working memory afterwards: 130 MB stay of LiteMedSAM's encoder, not 750."""
+    """Return run options that free working memory at the end: LiteMedSAM keeps 130 MB instead of 750."""
     import onnxruntime
 
     options = onnxruntime.RunOptions()
