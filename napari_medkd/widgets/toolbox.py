@@ -38,7 +38,8 @@ class Toolbox(Section):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Tool", parent)
         self._session = session
-        self._expected: frozenset[str] = frozenset()  # while no model is loaded
+        self._expected: frozenset[str] = frozenset()  # of the model that is on its way
+        self._shown: tuple[tuple[str, ...], bool] = (), False
         self._buttons: dict[str, ToolButton] = {}
         self._group = QButtonGroup(self)
         self._grid = QGridLayout()
@@ -55,13 +56,15 @@ class Toolbox(Section):
         links = Links(self)
         links.connect(session.segmenter_changed, self._on_offer_changed)
         links.connect(session.volume_changed, self._on_offer_changed)
+        links.connect(session.state_changed, self._on_offer_changed)  # loading begins or fails
         self._on_offer_changed()
 
     @property
     def offered(self) -> tuple[str, ...]:
         """The tools that make sense with the loaded model."""
         segmenter = self._session.segmenter
-        understood = segmenter.card.capabilities if segmenter is not None else self._expected
+        expected = self._expected if self._session.loading else frozenset()
+        understood = segmenter.card.capabilities if segmenter is not None else expected
         return tuple(tool for tool in TOOLS if tool not in _ASK_THE_MODEL or tool in understood)
 
     @property
@@ -121,15 +124,19 @@ class Toolbox(Section):
 
     def _on_offer_changed(self, *_: object) -> None:
         offered = self.offered
+        is_open = self._session.volume is not None
+        if (offered, is_open) == self._shown:
+            return
+        self._shown = offered, is_open
         for tool, button in self._buttons.items():
             self._grid.removeWidget(button)
             button.setVisible(tool in offered)
-            button.setEnabled(self._session.volume is not None)
+            button.setEnabled(is_open)
         columns = len(offered) if len(offered) <= _MOST_COLUMNS else 4
         for place, tool in enumerate(offered):
             self._grid.addWidget(self._buttons[tool], *divmod(place, columns))
         if self.tool not in offered:
-            self.choose(offered[1] if self._session.volume is not None else "move")
+            self.choose(offered[1] if is_open else "move")
             if self.tool not in offered:
                 self._buttons["move"].setChecked(True)
         self._show_brush()

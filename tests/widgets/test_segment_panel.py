@@ -159,9 +159,10 @@ class TestTools:
         panel.set_models([card, box_only])
         session.set_segmenter(None)
         panel.expect_model("other")
+        session.set_loading("Loading…")
         assert "box" in panel.tools and "point" not in panel.tools
-        panel.expect_model("nobody's")
-        assert "box" not in panel.tools
+        session.fail(failure("It is damaged."))
+        assert "box" not in panel.tools and visible_tools(panel) == list(panel.tools)
 
     def test_a_click_chooses_and_says_so_once(self, panel, qtbot, button):
         with qtbot.waitSignal(panel.tool_chosen) as chosen:

@@ -53,7 +53,7 @@ def test_only_prompts_that_the_model_understands_are_proposed(session):
     ],
 )
 def test_a_proposal_is_described(fields, text):
-    proposal = Proposal(INSIDE, np.full((3, 3), "nothing" not in text), **fields)
+    proposal = Proposal(INSIDE, np.full((3, 3), "othing" not in text), **fields)
     assert candidate_text(SimpleNamespace(prompt=INSIDE, proposal=proposal)) == text
 
 
