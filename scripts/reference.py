@@ -121,7 +121,7 @@ def keys() -> str:
 def formats() -> str:
     """List the file formats from the registry that reads them."""
     from napari_medkd import io  # noqa: F401 - registers them
-    from napari_medkd.io.formats import formats as registered
+    from napari_medkd.io.file_format import formats as registered
 
     found = {format_.name: format_ for format_ in (registered[suffix] for suffix in registered)}
     rows = [
