@@ -254,7 +254,9 @@ class MedkdDock(QWidget):
 
     def _load(self, model_id: str) -> None:
         self._list_models()
+        self.panel.segment.expect_model(model_id)
         self.session.set_loading("Loading the model…")
+        self._arm()
         self._loader.start(model_id)
 
     def _on_loaded(self, segmenter: Segmenter) -> None:
