@@ -293,8 +293,12 @@ def test_no_preamble_no_meta_no_ending(tmp_path, junk):
     assert np.array_equal(read_volume(path).data[0], values()[0])
 
 
-def test_cut_off(tmp_path):
-    path = save(make(values()[0]), tmp_path / "a.dcm")
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_cut_off(tmp_path, is_compressed):
+    dataset = make(values()[0])
+    if is_compressed:
+        dataset.compress(RLELossless)
+    path = save(dataset, tmp_path / "a.dcm")
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UnreadableFile, match="cut off or damaged"):
         read_volume(path)

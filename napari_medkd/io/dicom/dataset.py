@@ -67,8 +67,10 @@ def open_dataset(path: Path, *, pixels: bool = True) -> Any:
         dataset = pydicom.dcmread(path, stop_before_pixels=not pixels)
     except InvalidDicomError:
         dataset = _read_bare(path, pixels)
-    if len(dataset) == 0:
-        raise UnreadableFile(f'"{path.name}" is an empty DICOM file.', "Export it again.")
+    if len(dataset) == 0:  # pydicom gives this for compressed pixels that end too early
+        raise UnreadableFile(
+            f'"{path.name}" is cut off or damaged: its data end too early.', "Copy it again."
+        )
     _complete_meta(dataset)
     return dataset
 
@@ -86,7 +88,7 @@ def refuse_other_kinds(dataset: Any, name: str) -> None:
     """Raise `UnreadableFile` with what the file is where its header alone says that it is not an image."""
     kind = kind_of(dataset)
     if kind:
-        raise UnreadableFile(f'"{name}" is not an image but {kind}.', "Open the images that it belongs to.")
+        raise UnreadableFile(f'"{name}" is not an image but {kind}.', "Open the images beside it.")
 
 
 def require_image(dataset: Any, name: str) -> None:

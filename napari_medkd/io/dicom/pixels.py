@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_INVERTED = "Bright and dark are exchanged in the file (MONOCHROME1); they are shown as usual."
+
 
 def load(slices: Sequence[Slice]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return the values of slices, (z, y, x) or (z, y, x, 3) uint8, and sentences on what was done."""
@@ -28,27 +30,19 @@ def load(slices: Sequence[Slice]) -> tuple[NDArray[Any], tuple[str, ...]]:
     for path, group in groupby(slices, key=lambda one: one.path):
         dataset = open_dataset(path)
         require_image(dataset, path.name)
-        decoded, is_final = decode(dataset, path)
-        for one in group:
-            if one.index >= decoded.shape[0]:
-                raise UnreadableFile(
-                    f'"{path.name}" says {number_of_frames(dataset)} frames and holds {decoded.shape[0]}.',
-                    "The file is cut off; export it again.",
-                )
-            images.append(decoded[one.index] if is_final else _meant(decoded[one.index], dataset, one.index))
-            if dataset.get("PhotometricInterpretation") == "MONOCHROME1" and images[-1].ndim == 2:
-                images[-1], inverted = _inverted(images[-1], dataset, one.index), True
+        inverted |= is_inverted(dataset)
+        images += _images(dataset, path, [one.index for one in group])
     if len({image.shape for image in images}) > 1:
         raise UnreadableFile(
             "The images of the series differ in size or colour.", "Open a single file of it."
         )
     data, notes = plain(np.stack(images))
-    told = (
-        ("Bright and dark are exchanged in the file (MONOCHROME1); they are shown as usual.",)
-        if inverted
-        else ()
-    )
-    return data, (*notes, *told)
+    return data, (*notes, _INVERTED) if inverted else notes
+
+
+def is_inverted(dataset: Any) -> bool:
+    """Tell whether high values are meant to be dark."""
+    return bool(dataset.get("PhotometricInterpretation") == "MONOCHROME1")
 
 
 def inversion_sum(dataset: Any, index: int) -> float:
@@ -60,11 +54,25 @@ def inversion_sum(dataset: Any, index: int) -> float:
     return slope * (lowest + highest) + 2 * intercept
 
 
-def decode(dataset: Any, path: Path) -> tuple[NDArray[Any], bool]:
-    """Return (frames, rows, columns[, 3]) values, and whether they are rescaled already.
+def _images(dataset: Any, path: Path, indices: Sequence[int]) -> list[NDArray[Any]]:
+    """Return some frames of one file as they are meant."""
+    decoded, is_final = _decode(dataset, path)
+    if max(indices) >= decoded.shape[0]:
+        raise UnreadableFile(
+            f'"{path.name}" says {number_of_frames(dataset)} frames and holds {decoded.shape[0]}.',
+            "The file is cut off; export it again.",
+        )
+    images = [decoded[i] if is_final else _meant(decoded[i], dataset, i) for i in indices]
+    if is_inverted(dataset):
+        images = [_inverted(image, dataset, i) for image, i in zip(images, indices, strict=True)]
+    return images
+
+
+def _decode(dataset: Any, path: Path) -> tuple[NDArray[Any], bool]:
+    """Return (frames, rows, columns[, 3]) values, and whether they are as they are meant already.
 
     pydicom decodes with what is installed beside it. What it cannot (12-bit and lossless JPEG, JPEG-LS
-    without further packages), SimpleITK decodes, which is always there and rescales by itself.
+    without further packages), SimpleITK decodes, which is always there; it rescales by itself.
     """
     try:
         return _by_frame(np.asarray(dataset.pixel_array), dataset), False
@@ -72,7 +80,7 @@ def decode(dataset: Any, path: Path) -> tuple[NDArray[Any], bool]:
         if not dataset.file_meta.TransferSyntaxUID.is_compressed:
             raise
         try:
-            return _by_frame(_decode_itk(path), dataset), True
+            return _decode_itk(path), True
         except Exception:  # SimpleITK says less about what is wrong than pydicom
             pass
         raise
@@ -83,11 +91,10 @@ def _decode_itk(path: Path) -> NDArray[Any]:
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
+    reader.SetImageIO("GDCMImageIO")  # always of three dimensions, a single image too
     reader.SetFileName(str(path))
-    image = reader.Execute()
-    data = np.asarray(sitk.GetArrayFromImage(image))
-    return data if image.GetDimension() == 3 else data[np.newaxis]
+    data = np.asarray(sitk.GetArrayFromImage(reader.Execute()))
+    return eight_bit_colour(data) if data.ndim == 4 else data
 
 
 def _by_frame(data: NDArray[Any], dataset: Any) -> NDArray[Any]:

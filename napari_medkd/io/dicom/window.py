@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.window import Window, guess_window
-from napari_medkd.io.dicom.pixels import inversion_sum
+from napari_medkd.io.dicom.pixels import inversion_sum, is_inverted
 from napari_medkd.io.dicom.slices import lookup
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _WORTH_IT = 0.25  # a window whose use is less shows an image nearly black, whit
 def window_of(dataset: Any, index: int, data: NDArray[Any], modality: str) -> Window:
     """Return the first VOI window of a frame if the values make use of it, else a guess."""
     voi = None if data.ndim == 4 else (_linear(dataset, index) or _lookup_table(dataset))
-    if voi is not None and dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+    if voi is not None and is_inverted(dataset):
         total = inversion_sum(dataset, index)
         voi = Window(total - voi.high, total - voi.low, voi.name)
     if voi is not None and _used_share(voi, data) >= _WORTH_IT:
