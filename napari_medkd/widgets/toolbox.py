@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from napari_medkd.session.session import Session
 
 TOOLS = ("move", "point", "box", "scribble", "lasso", "paint", "erase", "delete")
-_ASK_THE_MODEL = frozenset({"point", "box", "scribble", "lasso"})  # the others need no model
+_FIRST = ("box", "point", "scribble", "lasso")  # in place of a tool that the next model has not
+_ASK_THE_MODEL = frozenset(_FIRST)  # the others need no model
 _BRUSHES = frozenset({"paint", "erase"})
 _MOST_COLUMNS = 5  # as many words as fit beside each other in 300 px
 
@@ -136,9 +137,8 @@ class Toolbox(Section):
         for place, tool in enumerate(offered):
             self._grid.addWidget(self._buttons[tool], *divmod(place, columns))
         if self.tool not in offered:
-            self.choose(offered[1] if is_open else "move")
-            if self.tool not in offered:
-                self._buttons["move"].setChecked(True)
+            self._buttons["move"].setChecked(True)
+            self.choose(next((tool for tool in _FIRST if tool in offered), "move"))
         self._show_brush()
 
     def _on_clicked(self, button: ToolButton) -> None:

@@ -161,7 +161,9 @@ class TestTools:
         panel.expect_model("other")
         session.set_loading("Loading…")
         assert "box" in panel.tools and "point" not in panel.tools
+        panel.set_tool("box")
         session.fail(failure("It is damaged."))
+        assert panel.tool == "move"
         assert "box" not in panel.tools and visible_tools(panel) == list(panel.tools)
 
     def test_a_click_chooses_and_says_so_once(self, panel, qtbot, button):
