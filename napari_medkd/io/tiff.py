@@ -22,6 +22,7 @@ from napari_medkd.io.frames import choose_frame
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.modality import guess_modality
 from napari_medkd.io.orientation import upright
+from napari_medkd.io.tiff_pages import pages_run_in_circles
 from napari_medkd.io.values import eight_bit_colour, grey_if_grey, plain
 
 if TYPE_CHECKING:
@@ -91,9 +92,11 @@ def _decode(path: Path, frame: int | None) -> _Decoded:
 
 
 def _read_tifffile(path: Path, frame: int | None) -> _Decoded | None:
-    """Return the largest image of the file; None where its colours are for Pillow."""
+    """Return the largest image of the file; None where Pillow alone knows its colours, or finds its end."""
     import tifffile
 
+    if pages_run_in_circles(path):
+        return None
     with warnings.catch_warnings(), _pages_all_there(path.name), tifffile.TiffFile(path) as tif:
         warnings.simplefilter("ignore")  # of odd metadata; what cannot be decoded raises
         if not tif.series:

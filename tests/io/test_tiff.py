@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from napari_medkd.errors import UnreadableFile
 from napari_medkd.io import read_volume
+from napari_medkd.io.tiff_pages import pages_run_in_circles
 from tests.io.grids import values
 
 RNG = np.random.default_rng(0)
@@ -141,3 +143,21 @@ def test_cut_off_is_refused_not_filled_with_zeros(tmp_path, compression):
         (tmp_path / "b.tif").write_bytes(content[: int(len(content) * share)])
         with pytest.raises(UnreadableFile):
             read_volume(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize(("is_big", "order"), [(False, "<"), (False, ">"), (True, "<")])
+def test_pages_in_circles_come_to_an_end(tmp_path, is_big, order):
+    stack = values("uint8")
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, photometric="minisblack", bigtiff=is_big, byteorder=order, metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        offsets = [page.offset for page in tif.pages]
+    assert not pages_run_in_circles(path)
+    pointer, count, entry = (f"{order}Q", f"{order}Q", 20) if is_big else (f"{order}I", f"{order}H", 12)
+    content = bytearray(path.read_bytes())
+    entries = struct.unpack_from(count, content, offsets[-1])[0]
+    end = offsets[-1] + struct.calcsize(count) + entries * entry
+    struct.pack_into(pointer, content, end, offsets[1])  # after the last page comes the second again
+    path.write_bytes(content)
+    assert pages_run_in_circles(path)
+    assert np.array_equal(read_volume(path).data, stack)
