@@ -1,6 +1,6 @@
 """Which files open, which are refused with a sentence, and which crash.
 
-``python -m benchmarks.robustness FOLDER… --json OUT`` takes every file below the folders through what
+``python -m benchmarks.robustness [FOLDER…] --json OUT`` takes every file below the folders through what
 ``medkd info`` does, and each folder with DICOM files as a series. ``--segment`` also asks a model for the
 object in a box in the middle of each image that opened.
 """
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_medkd.inference.segmenter import Segmenter
 
 T = TypeVar("T")
+_PUBLIC = Path("../shared/data")
 _NOT_DATA = {".json", ".md", ".txt"}
 
 
@@ -61,7 +62,11 @@ class Row:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; 1 where anything crashed."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    missing = [str(folder) for folder in options.folders if not folder.is_dir()]
+    if missing:
+        parser.error(f"there is no folder {', '.join(missing)}")
     segmenter = _load(options.model) if options.segment else None
     rows = [row for folder in options.folders for row in examine(folder, segmenter)]
     counts = {step: dict(Counter(row.outcome for row in rows if row.step == step)) for step in _steps(rows)}
@@ -134,7 +139,13 @@ def _steps(rows: Sequence[Row]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.robustness", description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, help="folders to go through")
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        default=[_PUBLIC / "robustness", _PUBLIC / "dicom"],
+        help="folders to go through; the public test files if left out",
+    )
     parser.add_argument("--json", type=Path, help="where to write every row")
     parser.add_argument("--segment", action="store_true", help="also segment with a box in the middle")
     parser.add_argument("--model", default="", help="model for --segment; the default model if left out")

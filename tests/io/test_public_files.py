@@ -111,3 +111,9 @@ def test_the_benchmark_writes_its_rows_and_counts_crashes(shared_data, tmp_path,
     monkeypatch.setattr(robustness, "read_volume", broken)
     assert robustness.main([str(folder)]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_the_benchmark_says_which_folder_is_missing(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        robustness.main([str(tmp_path / "nowhere")])
+    assert "there is no folder" in capsys.readouterr().err
