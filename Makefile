@@ -31,7 +31,7 @@ format: setup ## Format the code and mend what the linter can
 
 docs: setup ## Write the generated reference pages, then the site into site/
 	$(BIN)/python scripts/reference.py
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 constraints: setup ## Choose new versions of everything that `make setup` installs
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
