@@ -42,6 +42,7 @@ def pages() -> dict[Path, str]:
         reference / "keys.md": keys(),
         reference / "formats.md": formats(),
         reference / "model-card.md": model_card(),
+        ROOT / "docs" / "guides" / "models.md": models(),
         reference / "json.md": json_outputs(),
         ROOT / "docs" / "changelog.md": (ROOT / "CHANGELOG.md").read_text("utf-8"),
     }
@@ -135,6 +136,28 @@ def formats() -> str:
     ]
     text = (ROOT / "docs" / "reference" / "formats.in.md").read_text("utf-8")
     return text.replace("{{table}}", table(("Format", "Endings", "Masks written", "With class names"), rows))
+
+
+def models() -> str:
+    """List the published checkpoints from the catalogue."""
+    from napari_medkd.models.catalogue import entries
+
+    sure = {"verified": "yes", "advisory": "reported", "none": "unknown"}
+    rows = [
+        (
+            f"`{entry.id}`",
+            entry.card.title,
+            f"{entry.card.parameters / 1e6:.1f} M",
+            "box only" if entry.card.capabilities == {"box"} else "boxes, clicks, scribbles, lassos",
+            entry.card.licence,
+            f"`{entry.file_name}`",
+            sure[entry.assurance],
+        )
+        for entry in entries()
+    ]
+    columns = ("Id", "Model", "Parameters", "Prompts", "Licence of the weights", "File", "File checked")
+    text = (ROOT / "docs" / "guides" / "models.in.md").read_text("utf-8")
+    return text.replace("{{table}}", table(columns, rows))
 
 
 def model_card() -> str:
