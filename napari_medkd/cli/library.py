@@ -56,7 +56,7 @@ def get(
             allow_unverified=allow_unverified,
             base_url=mirror,
         )
-        ModelStore().add(path)
+        ModelStore().add(path, model_id=model_id)
         path.unlink()
     return one_model(model_id)
 

@@ -84,13 +84,17 @@ def add(
         typer.Argument(help="A model package (folder or zip file), or the checkpoint of a known model."),
     ],
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model of the same id.")] = False,
+    known_as: Annotated[
+        str,
+        typer.Option("--as", metavar="ID", help="Which known model a checkpoint is; recognised by default."),
+    ] = "",
     json: Json = False,
 ) -> None:
     """Install a model from a file or a folder."""
     from napari_medkd.cli.library import one_model
     from napari_medkd.models.store import ModelStore
 
-    _print(one_model(ModelStore().add(path, replace=replace).id), json)
+    _print(one_model(ModelStore().add(path, replace=replace, model_id=known_as).id), json)
 
 
 @app.command("remove")

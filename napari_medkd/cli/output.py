@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from napari_medkd.cli.reports import Report
 
+_PIPED_WIDTH = 240
+
 
 def print_json(report: Report) -> None:
     """Print a report as one JSON object."""
@@ -29,7 +31,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
     table.add_column(overflow="fold")
     for label, value in facts.items():
         table.add_row(Text(label), Text(value))
-    Console().print(table)
+    _console().print(table)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -39,7 +41,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Return standard output; what is piped elsewhere is not folded to the width of a screen."""
+    return Console() if sys.stdout.isatty() else Console(width=_PIPED_WIDTH)
 
 
 def say(sentence: str) -> None:
