@@ -72,6 +72,7 @@ def identify(source: Path | Mapping[str, Shaped], name: str = "") -> CatalogueEn
         raise ModelUnavailable(
             f"{name or 'The checkpoint'} can be {' or '.join(known.card.title for known in found)}: their "
             "networks are the same, and neither the digest nor the file name tells.",
-            f"Say which it is: {', '.join(known.id for known in found)}.",
+            f"Give the file its published name ({' or '.join(known.file_name for known in found)}), or say "
+            f"which it is: medkd models add FILE --as {'|'.join(known.id for known in found)}",
         )
     return next(iter(named or found), None)

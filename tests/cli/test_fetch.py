@@ -1,4 +1,4 @@
-"""``medkd models fetch`` from a server of our own to a model that is installed, with a file of random weights."""
+"""``medkd models fetch`` from a server of our own to an installed model, with a file of random weights."""
 
 import io
 
