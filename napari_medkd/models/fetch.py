@@ -107,7 +107,8 @@ def _check_known(entry: CatalogueEntry, allow_unverified: bool) -> None:
     if entry.assurance == "none" and not allow_unverified:
         raise ModelUnavailable(
             f"No digest of {entry.file_name} is known, so a download could not be checked.",
-            "If you trust its source, fetch again with --allow-unverified.",
+            f"If you trust its source, run medkd models fetch {entry.id} --allow-unverified, or download the "
+            f"file in a browser ({', '.join(entry.urls) or entry.licence_url}) and add it.",
         )
 
 
