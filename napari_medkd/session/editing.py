@@ -181,3 +181,8 @@ def _check_unlocked(contents: Contents, value: int) -> None:
         raise LockedClass(
             f"{contents.table[value].name} is locked, so it cannot be changed.", "Unlock it first."
         )
+
+
+def protected_sentence(count: int) -> str:
+    """Say how many pixels of others a commit left alone."""
+    return f"{count} protected {'pixel was' if count == 1 else 'pixels were'} left alone."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, InvalidPrompt
-from napari_medkd.session.state import Proposal
+from napari_medkd.session.state import PendingProposal, Proposal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,3 +111,19 @@ def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) ->
 def nothing_open() -> InvalidPrompt:
     """Return the error for doing something to an image where none is open."""
     return InvalidPrompt("No image is open.", "Open one first.")
+
+
+def not_committed(prompt: Prompt) -> PendingProposal:
+    """Return the error for going on while the object in hand would be lost by it."""
+    return PendingProposal(
+        f"The proposal on slice {prompt.plane.index} is not committed.",
+        "Commit it, discard it, or keep working on it.",
+    )
+
+
+def covers(proposal: Proposal | None, position: tuple[int, int, int]) -> bool:
+    """Tell whether the voxel (z, y, x) lies in the mask of a proposal."""
+    if proposal is None or position[proposal.plane.axis] != proposal.plane.index:
+        return False
+    rows, columns = proposal.plane.in_plane
+    return bool(proposal.mask[position[rows], position[columns]])

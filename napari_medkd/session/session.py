@@ -16,14 +16,7 @@ from napari_medkd.session.labels import fitting
 from napari_medkd.session.ledger import Ledger
 from napari_medkd.session.objects import object_at, objects_in
 from napari_medkd.session.observable import ObservableSession
-from napari_medkd.session.state import (
-    CommitResult,
-    InvalidClass,
-    LabelClass,
-    OverlapRule,
-    Pending,
-    PendingProposal,
-)
+from napari_medkd.session.state import CommitResult, InvalidClass, LabelClass, OverlapRule, Pending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +113,7 @@ class Session(ObservableSession):
         is_wanted = pending is not Pending.KEEP or self.proposal is None
         is_asked = is_wanted and self._is_understood(segmenter)
         if is_asked and self.proposal is not None:
-            self._do(_draft_step("change of model"))
+            self._do(Step("change of model", touches_draft=True))
         self._current.error = None
         self._current.use(self.volume, segmenter)
         self.segmenter_changed.emit(segmenter)
@@ -188,7 +181,7 @@ class Session(ObservableSession):
                 self._current.ask()  # once more
             return
         has_no_news = not prompting.needs_model(prompt) or prompting.asks_the_same(prompt, self.prompt)
-        self._do(_draft_step("paint" if has_no_news else "prompt"))
+        self._do(Step("paint" if has_no_news else "prompt", touches_draft=True))
         self._current.say(prompt)
         self._announce_step()
 
@@ -217,7 +210,7 @@ class Session(ObservableSession):
         """Show the next (+1) or previous (-1) candidate."""
         other = prompting.cycled(self.proposal, step) if self.proposal is not None else None
         if other is not None:
-            self._do(_draft_step("choice of candidate"))
+            self._do(Step("choice of candidate", touches_draft=True))
             self._current.show(self.prompt, other)
             self._announce_step()
 
@@ -229,8 +222,9 @@ class Session(ObservableSession):
         if self.prompt is None:
             return
         ledger = self._open_ledger()
-        is_reopened = ledger.contents.reopened is not None
-        step = editing.put_back(ledger.labels, ledger.contents) if is_reopened else _draft_step("discard")
+        step = Step("discard", touches_draft=True)
+        if ledger.contents.reopened is not None:
+            step = editing.put_back(ledger.labels, ledger.contents)
         self._do(step)
         self._current.show(None, None)
         self._announce_step()
@@ -273,7 +267,7 @@ class Session(ObservableSession):
         """
         ledger = self._open_ledger()
         reopened = ledger.contents.reopened
-        if reopened is not None and self._proposal_covers(position):
+        if reopened is not None and prompting.covers(self.proposal, position):
             self._do(editing.drop_reopened(ledger.contents))
             self._current.show(None, None)
         else:
@@ -426,10 +420,7 @@ class Session(ObservableSession):
         if self.prompt is None:
             return True
         if pending is None:
-            raise PendingProposal(
-                f"The proposal on slice {self.prompt.plane.index} is not committed.",
-                "Commit it, discard it, or keep working on it.",
-            )
+            raise prompting.not_committed(self.prompt)
         if pending is Pending.COMMIT:
             self.commit()
         elif pending is Pending.DISCARD:
@@ -455,8 +446,7 @@ class Session(ObservableSession):
         self._current.show(None, None)
         self._just_committed = True
         if result.protected:
-            what = "pixel was" if result.protected == 1 else "pixels were"
-            self.notified.emit(f"{result.protected} protected {what} left alone.")
+            self.notified.emit(editing.protected_sentence(result.protected))
         self._announce_step()
         return result
 
@@ -465,12 +455,6 @@ class Session(ObservableSession):
         if table != before:
             self._do(Step(title, classes=(before, table)))
             self._announce_step()
-
-    def _proposal_covers(self, position: tuple[int, int, int]) -> bool:
-        if self.proposal is None or position[self.proposal.plane.axis] != self.proposal.plane.index:
-            return False
-        rows, columns = self.proposal.plane.in_plane
-        return bool(self.proposal.mask[position[rows], position[columns]])
 
     def _do(self, step: Step) -> None:
         """Do a step: on disk, then in memory, then for undo. Raises before anything changed."""
@@ -511,7 +495,3 @@ class Session(ObservableSession):
             self.notified.emit(f"{error.message} The proposal was left as it is.")
             return False
         return True
-
-
-def _draft_step(title: str) -> Step:
-    return Step(title, touches_draft=True)
