@@ -85,7 +85,7 @@ class MedkdDock(QWidget):
         self.workspace = Workspace(napari_viewer, self.session, self.panel.segment, self.show_error)
         self._preview = Preview(self.session)
         self.tools = MouseTools(self.workspace, self._preview)
-        self._watch = LayerWatch(self.workspace, lambda action: QTimer.singleShot(0, self, action))
+        self._watch = LayerWatch(self.workspace, self._dispatch)
         self._keys = KeyBindings(
             napari_viewer, self.perform, self.tools.suspend, self.tools.delete_selected_point
         )
@@ -170,7 +170,7 @@ class MedkdDock(QWidget):
             if self.workspace.close():
                 self.shut()
             else:
-                QTimer.singleShot(0, self, self._dock_again)
+                self._dispatch(self._dock_again)
         return bool(super().event(event))
 
     def _dock_again(self) -> None:

@@ -62,6 +62,8 @@ def displayed_plane(viewer: ViewerModel, layer: Layer, placement: Placement) -> 
     if viewer.dims.ndisplay != 2:
         raise GeometryMismatch("Prompts need a 2-D view; the viewer shows 3-D.", "Press the 2D/3D button.")
     offset = viewer.dims.ndim - layer.ndim
+    if offset < 0:  # the layer is being removed: the viewer's sliders went before it
+        raise GeometryMismatch("The image is not in the viewer any more.", "Open it again.")
     shown = [axis - offset for axis in viewer.dims.displayed]
     if min(shown) < len(placement.leading):
         raise GeometryMismatch(
