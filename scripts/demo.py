@@ -78,7 +78,6 @@ class Demo:
     def run(self) -> int:
         """Do what a user does, and compare."""
         from napari_medkd.core.overlap import dice
-
         from napari_medkd.core.prompts import Box
         from napari_medkd.session.state import State
 
