@@ -161,3 +161,11 @@ def test_a_failing_model_is_a_sentence(medkd, segmenter, picture, tmp_path):
 def test_an_unknown_model_lists_the_known(medkd, picture, tmp_path):
     outcome = medkd("segment", picture, "--box", BOX, "--model", "nonesuch", "--out", tmp_path / "m.png")
     assert outcome.code == 2 and "nonesuch" in outcome.err
+
+
+def test_torch_on_a_cpu_is_told_a_faster_way(medkd, segmenter, picture, tmp_path):
+    said = medkd("segment", picture, "--box", BOX, "--out", tmp_path / "m.png")
+    assert "medkd export" not in said.err
+    segmenter.runtime_name = "torch, CPU, 2 threads"
+    said = medkd("segment", picture, "--box", BOX, "--out", tmp_path / "n.png")
+    assert f"medkd export {segmenter.card.id}" in said.err and "medkd export" not in said.out
