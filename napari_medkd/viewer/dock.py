@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import napari.viewer
     from napari.utils.events import Event
+    from qtpy.QtGui import QShowEvent
 
     from napari_medkd.errors import MedkdError
     from napari_medkd.inference.segmenter import Segmenter
@@ -68,7 +69,9 @@ class MedkdDock(QWidget):
         model_id: str = "",
     ) -> None:
         super().__init__()
-        self.viewer = napari_viewer
+        # napari hands a plugin a proxy, through which no layer is the same object twice.
+        self.viewer = napari_viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._window: QWidget | None = None
         self._choose_path = choose_path or self._ask_path
         self._closed = False
         chosen = settings.Settings.load()
@@ -145,9 +148,9 @@ class MedkdDock(QWidget):
         events = self.viewer.layers.events
         for emitter in (events.inserted, events.removed):
             emitter.disconnect(self._list_images)
-        window = self.viewer.window._qt_window if hasattr(self.viewer, "window") else None
-        if window is not None:
-            window.removeEventFilter(self)
+        if self._window is not None:
+            self._window.removeEventFilter(self)
+            self._window = None
         self.workspace.discard()
         self.workspace.disconnect()
         self._worker.close()
@@ -163,6 +166,13 @@ class MedkdDock(QWidget):
                 return True
             self.shut()
         return bool(super().eventFilter(watched, event))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Watch the window that we are docked in."""
+        if self._window is not self.window() and self.window() is not self:
+            self._window = self.window()
+            self._window.installEventFilter(self)
+        super().showEvent(event)
 
     def event(self, event: QEvent) -> bool:
         """Let go when the dock is closed: the viewer then takes this widget out of its parents."""
@@ -211,7 +221,6 @@ class MedkdDock(QWidget):
         events = self.viewer.layers.events
         events.inserted.connect(self._list_images)
         events.removed.connect(self._list_images)
-        self.viewer.window._qt_window.installEventFilter(self)
 
     def _images(self) -> list[Image]:
         return [layer for layer in self.viewer.layers if isinstance(layer, Image)]

@@ -160,7 +160,7 @@ class Workspace:
     # --- from the viewer ----------------------------------------------------------------------------------
     def plane(self) -> Plane:
         """Return the slice on the screen; a MedkdError says why there is none."""
-        if self.image is None or self.placement is None:
+        if self.image is None or self.placement is None or self.image not in self.viewer.layers:
             raise InvalidPrompt("No image is open.", "Drop an image into the viewer and select it.")
         return displayed_plane(self.viewer, self.image, self.placement)
 
