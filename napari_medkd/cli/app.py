@@ -41,9 +41,11 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, stream=sys.stderr)
-    if not debug:  # what libraries warn their programmers of is not for the user
+    handler = logging.StreamHandler(sys.stderr)
+    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, handlers=[handler])
+    if not debug:  # what libraries tell their programmers is not for the user
         warnings.simplefilter("ignore")
+        handler.addFilter(logging.Filter("napari_medkd"))
 
 
 def run(arguments: Sequence[str]) -> int:

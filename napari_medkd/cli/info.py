@@ -26,9 +26,9 @@ def info(
 ) -> None:
     """Say how an image is understood; no patient is named."""
     from napari_medkd.cli.output import print_facts, print_json
-    from napari_medkd.io import read_volume
+    from napari_medkd.cli.reading import read
 
-    report = describe(read_volume(image, series=series, frame=frame))
+    report = describe(read(image, series, frame))
     if json:
         print_json(report)
     else:

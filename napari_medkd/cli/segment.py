@@ -71,12 +71,12 @@ def segment(
     """
     from napari_medkd.cli import answering
     from napari_medkd.cli.prompting import build_prompt, choose_plane, parse_window
-    from napari_medkd.io import read_volume
+    from napari_medkd.cli.reading import read
 
     _check_targets(image, out, overlay, overwrite)
     clock = answering.Clock()
     with clock.measure("read"):
-        volume = read_volume(image, series=series, frame=frame)
+        volume = read(image, series, frame)
     if window is not None:
         volume = volume.with_window(parse_window(window))
     prompt = build_prompt(choose_plane(volume, axis, slice_), box, point or [])
