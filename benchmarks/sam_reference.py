@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks import measuring
 
-_ENCODES = 3  # half a minute each on two cores
+_ENCODES = 2  # half a minute each on two cores
 
 
 def measure(size: int, repeats: int, threads: int) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Prompt:
         for point in self.points:
             if not (-0.5 <= point.row <= rows - 0.5 and -0.5 <= point.column <= columns - 0.5):
                 raise InvalidPrompt(
-                    f"The point at row {point.row:g}, column {point.column:g} is outside the image "
+                    f"The point at row {point.row:.0f}, column {point.column:.0f} is outside the image "
                     f"({rows} rows, {columns} columns).",
                     "Click inside the image.",
                 )
@@ -147,8 +147,8 @@ class Prompt:
             box = self.box
             if box.bottom < 0 or box.right < 0 or box.top > rows - 1 or box.left > columns - 1:
                 raise InvalidPrompt(
-                    f"The box from row {box.top:g}, column {box.left:g} to row {box.bottom:g}, column "
-                    f"{box.right:g} is outside the image ({rows} rows, {columns} columns).",
+                    f"The box from row {box.top:.0f}, column {box.left:.0f} to row {box.bottom:.0f}, column "
+                    f"{box.right:.0f} is outside the image ({rows} rows, {columns} columns).",
                     "Draw it over the object.",
                 )
             if box.bottom - box.top < 1 or box.right - box.left < 1:

@@ -257,3 +257,9 @@ def test_npe2_makes_the_widget(make_napari_viewer, qtbot, picture, monkeypatch):
     qtbot.waitUntil(lambda: dock.session.state is State.READY, timeout=10000)
     assert "scan – labels" in viewer.layers
     assert QApplication.activeModalWidget() is None
+
+
+def test_the_panel_takes_the_height_of_the_window(window, picture):
+    window.open(picture)
+    docked = window.dock.parent()
+    assert window.dock.panel.height() > 0.9 * docked.height()
