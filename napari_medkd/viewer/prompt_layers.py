@@ -67,6 +67,7 @@ class PromptLayers:
             **common,
         )
         self.boxes = Shapes(name=f"{image.name} – boxes", opacity=1.0, **_outline(BOX), **common)
+        self._looks: dict[Layer, tuple[object, ...]] = {}  # width, then kind and colour of each shape
         self.scribble = Shapes(name=f"{image.name} – scribble", opacity=0.8, **_outline(INSIDE), **common)
         for layer in self.layers:
             layer.events.data.connect(self._on_data)
@@ -168,10 +169,13 @@ class PromptLayers:
             return
         layer.selected_data = set()
         layer.data = [(path, kind) for path, kind, _ in shapes]
-        if shapes:
+        look = (LINE * self._pixel(), *((kind, colour) for _, kind, colour in shapes))
+        before, self._looks[layer] = self._looks.get(layer), look
+        # Each of these draws the layer anew; while a box is dragged its look stays as it is.
+        if shapes and look != before:
             layer.edge_color = [colour for *_, colour in shapes]
             layer.face_color = "transparent"
-            layer.edge_width = LINE * self._pixel()
+            layer.edge_width = look[0]
             layer.features = {"sign": ["negative" if c == OUTSIDE else "positive" for *_, c in shapes]}
 
     def _placed(self, plane: Plane, path: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -209,6 +213,7 @@ class PromptLayers:
     def _on_data(self, event: Event) -> None:
         if not self._quiet and str(getattr(event, "action", "changed")) in _SETTLED:
             self._shown = None  # what stands in the layers is no longer what we drew
+            self._looks.clear()
             self._on_edit()
 
     @contextmanager
