@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_medkd import settings
@@ -19,6 +20,7 @@ from napari_medkd.viewer.keys import KeyBindings
 from napari_medkd.viewer.library import InstalledModels
 from napari_medkd.viewer.model_loader import ModelLoader
 from napari_medkd.viewer.preview import Preview
+from napari_medkd.viewer.rubber_band import RubberBand
 from napari_medkd.viewer.tools import MouseTools
 from napari_medkd.viewer.watch import LayerWatch
 from napari_medkd.viewer.workspace import Workspace
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 WIDTH = 330  # of the dock, in pixels
 _SETTLE_MS = 400  # the contrast slider has come to rest: the model may look again
+_PROMPTING = ("point", "box", "scribble", "lasso")
 _FIRST_TOOLS = ("box", "point")  # the first that the model understands is armed
 
 
@@ -72,6 +75,7 @@ class MedkdDock(QWidget):
         # napari hands a plugin a proxy, through which no layer is the same object twice.
         self.viewer = napari_viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._window: QWidget | None = None
+        self._band: RubberBand | None = None
         self._choose_path = choose_path or self._ask_path
         self._closed = False
         chosen = settings.Settings.load()
@@ -151,6 +155,9 @@ class MedkdDock(QWidget):
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None
+        if self._band is not None:
+            self._band.deleteLater()
+            self._band = None
         self.workspace.discard()
         self.workspace.disconnect()
         self._worker.close()
@@ -172,6 +179,10 @@ class MedkdDock(QWidget):
         if self._window is not self.window() and self.window() is not self:
             self._window = self.window()
             self._window.installEventFilter(self)
+            canvas = self._window.findChild(QOpenGLWidget)
+            if canvas is not None and self._band is None:
+                self._band = RubberBand(canvas)
+                self.tools.draw_on(self._band)
         super().showEvent(event)
 
     def event(self, event: QEvent) -> bool:
@@ -258,6 +269,8 @@ class MedkdDock(QWidget):
         image.events.name.connect(self._list_images)
         layers.proposal.layer.brush_size = self.panel.segment.brush_size
         layers.proposal.layer.events.brush_size.connect(self._on_layer_brush)
+        if self.tools.tool not in _PROMPTING:  # a brush has nothing to correct yet
+            self.tools.tool = "move"
         self._arm()
 
     def _on_contrast(self) -> None:

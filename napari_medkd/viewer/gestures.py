@@ -11,15 +11,19 @@ from napari_medkd.core.prompts import Box, Point, Stroke
 from napari_medkd.errors import InvalidPrompt, MedkdError
 from napari_medkd.viewer.asking import settle
 from napari_medkd.viewer.prompt_layers import BOX, INSIDE, OUTSIDE
+from napari_medkd.viewer.rubber_band import NoBand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
     from napari_medkd.viewer.preview import Preview
+    from napari_medkd.viewer.rubber_band import Band
     from napari_medkd.viewer.workspace import Workspace
+
+    Path = NDArray[np.float64]  # (n, 2)
 
 LEFT, RIGHT = 1, 2
 _STILL = 5.0  # screen pixels: a click may tremble this much
@@ -40,6 +44,7 @@ class Gestures:
     def __init__(self, workspace: Workspace, preview: Preview) -> None:
         self._workspace = workspace
         self._preview = preview
+        self.band: Band = NoBand()
 
     def point(self, event: Any) -> Generator[None, None, None]:
         """Add a point (right button or Alt: outside), or take hold of one that is there and move it."""
@@ -86,12 +91,12 @@ class Gestures:
     def box(self, event: Any) -> Generator[None, None, None]:
         """Drag the box of the object, with a live preview."""
 
-        def preview(plane: Plane, path: NDArray[np.float64]) -> None:
+        def preview(plane: Plane, path: Path) -> None:
             box = self._clipped(plane, Box.between(path[0], path[-1]))
             if min(box.bottom - box.top, box.right - box.left) >= 1:
                 self._preview.drag(self._workspace.prompt_on(plane).with_box(box))
 
-        drag = yield from self._drag(event, "rectangle", BOX, preview)
+        drag = yield from self._drag(event, BOX, preview)
         if drag is None:
             return
         plane, path = drag
@@ -101,7 +106,7 @@ class Gestures:
     def scribble(self, event: Any) -> Generator[None, None, None]:
         """Draw a line through the object (right button or Alt: through what is not)."""
         positive = event.button == LEFT and "Alt" not in event.modifiers
-        drag = yield from self._drag(event, "path", INSIDE if positive else OUTSIDE)
+        drag = yield from self._drag(event, INSIDE if positive else OUTSIDE)
         if drag is not None:
             plane, path = drag
             prompt = self._workspace.prompt_on(plane)
@@ -110,7 +115,7 @@ class Gestures:
 
     def lasso(self, event: Any) -> Generator[None, None, None]:
         """Draw an outline around the object."""
-        drag = yield from self._drag(event, "path", BOX)
+        drag = yield from self._drag(event, BOX)
         if drag is not None:
             plane, path = drag
             self._workspace.propose(replace(self._workspace.prompt_on(plane), lasso=Stroke(_steps(path))))
@@ -118,7 +123,7 @@ class Gestures:
     def delete(self, event: Any) -> Generator[None, None, None]:
         """Delete the committed objects in a dragged rectangle, or the one that is clicked."""
         position = event.position
-        drag = yield from self._drag(event, "rectangle", OUTSIDE, still=lambda: self.delete_at(position))
+        drag = yield from self._drag(event, OUTSIDE, still=lambda: self.delete_at(position))
         if drag is not None:
             self._workspace.act(lambda: self._delete_in(*drag))
 
@@ -139,40 +144,49 @@ class Gestures:
     def _drag(
         self,
         event: Any,
-        kind: str,
         colour: str,
-        preview: Callable[[Plane, NDArray[np.float64]], None] | None = None,
+        preview: Callable[[Plane, Path], None] | None = None,
         still: Callable[[], None] | None = None,
-    ) -> Generator[None, None, tuple[Plane, NDArray[np.float64]] | None]:
-        """Follow a drag and draw it; returns (slice, (n, 2) path), or None where it was only a click."""
+    ) -> Generator[None, None, tuple[Plane, Path] | None]:
+        """Follow a drag and draw it: its rectangle where there is a `preview` or a `still`, else its path.
+
+        Returns (slice, (n, 2) path), or None where it was only a click.
+        """
         workspace = self._workspace
         event.handled = True
         start: list[tuple[Plane, float, float]] = []
         if not workspace.act(lambda: start.append(workspace.locate(event.position))):
             return None
         plane, row, column = start[0]
-        layers = workspace.layers
-        assert layers is not None
-        path = [(row, column)]
+        path, places = [(row, column)], [np.array(event.pos, dtype=np.float64)]
+        is_box = preview is not None or still is not None
         yield
         while event.type == "mouse_move":
             event.handled = True
             _, row, column = workspace.locate(event.position)
-            if kind == "path" and np.hypot(row - path[-1][0], column - path[-1][1]) < 1:
-                yield
-                continue
-            path = [*path, (row, column)] if kind == "path" else [path[0], (row, column)]
-            layers.prompts.show_drag(plane, np.array(path), kind, colour)
+            if is_box:
+                del path[1:], places[1:]
+            path.append((row, column))
+            places.append(np.array(event.pos, dtype=np.float64))
+            line = self._corners(plane, path, places[0]) if is_box else np.array(places)
+            self.band.draw(line, colour, closed=is_box)
             if preview is not None:
                 preview(plane, np.array(path))
             yield
         self._preview.clear()
-        layers.prompts.end_drag()
-        extent = np.ptp(np.array(path), axis=0).max()
-        if extent >= _STILL * layers.pixel() or extent >= 2:
+        self.band.clear()
+        if np.ptp(np.array(places), axis=0).max() >= _STILL:
             return plane, np.array(path)
         (still or self._say_drag)()
         return None
+
+    def _corners(self, plane: Plane, path: Sequence[tuple[float, float]], start: Path) -> Path:
+        """Return where the corners of a dragged box are on the canvas, (4, 2) x, y; a layer may be turned."""
+        layers = self._workspace.layers
+        assert layers is not None
+        (top, left), (bottom, right) = path[0], path[-1]
+        corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+        return start + layers.on_screen(plane, corners)
 
     def _say_drag(self) -> None:
         self._workspace.on_error(
@@ -188,7 +202,7 @@ class Gestures:
 
         self._workspace.act(delete)
 
-    def _delete_in(self, plane: Plane, path: NDArray[np.float64]) -> None:
+    def _delete_in(self, plane: Plane, path: Path) -> None:
         session = self._workspace.session
         rows, columns = plane.shape(self._workspace.shape)
         box = Box.between(path[0], path[-1])
@@ -232,5 +246,5 @@ class Gestures:
         return z, y, x
 
 
-def _steps(path: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+def _steps(path: Path) -> tuple[tuple[float, float], ...]:
     return tuple((float(row), float(column)) for row, column in path)

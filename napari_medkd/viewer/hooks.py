@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     LayerData = tuple[Any, dict[str, Any], str]
 
 PLUGIN, WIDGET = "napari-medkd", "Segment & correct (MedKD)"
+_PLANES = dict.fromkeys("SI", "axial") | dict.fromkeys("AP", "coronal") | dict.fromkeys("LR", "sagittal")
 NOTHING: list[Any] = [(None,)]  # napari's word for "read, but there is no layer"
 
 
@@ -56,6 +57,9 @@ def layer_data(volume: Volume) -> LayerData:
     }
     if volume.geometry.from_file:
         options["units"] = ("mm",) * (2 if flat else 3)
+    if volume.geometry.from_file and not flat:
+        # A slider moves along an axis; what people call it is the plane across.
+        options["axis_labels"] = tuple(_PLANES[letter] for letter in volume.geometry.orientation)
     if not volume.is_rgb:
         options["contrast_limits"] = (volume.window.low, volume.window.high)
         options["colormap"] = "gray"

@@ -12,7 +12,9 @@ from napari_medkd.viewer.transforms import TRANSFORM, data_to_world, place_over
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
+    from numpy.typing import NDArray
 
+    from napari_medkd.core.geometry import Plane
     from napari_medkd.viewer.placement import Placement
     from napari_medkd.viewer.workspace import Workspace
 
@@ -91,6 +93,21 @@ class LayerSet:
         origin = data_to_world(self._viewer, self._image, np.zeros(self._image.ndim))
         spacing = [np.linalg.norm(data_to_world(self._viewer, self._image, s) - origin) for s in steps]
         return float(1 / max(self._viewer.scene.camera.zoom * min(spacing), 1e-9))
+
+    def on_screen(self, plane: Plane, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far (n, 2) row, column points are from the first one on the canvas, (n, 2) x, y."""
+        places = self._placement.from_volume(plane.to_volume(points))
+        leading = self._placement.leading
+        world = np.array(
+            [data_to_world(self._viewer, self._image, np.array([*leading, *place])) for place in places]
+        )
+        offset = self._viewer.dims.ndim - self._image.ndim
+        shown = [axis - offset for axis in self._viewer.dims.displayed]
+        camera = self._viewer.scene.camera
+        down, right = camera.orientation2d
+        signs = (1 if str(right) == "right" else -1, 1 if str(down) == "down" else -1)
+        away = (world - world[0])[:, shown[::-1]]
+        return np.asarray(away * camera.zoom * signs)
 
     def follow_zoom(self) -> None:
         """Keep outlines as wide on the screen as they were."""

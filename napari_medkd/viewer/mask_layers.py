@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 INSIDE, EDGE, HINT = 1, 2, 3  # values in the proposal layer
 _HINT_COLOUR = "#ffffffb0"
-_INSIDE_ALPHA = "59"  # 35 %: the tissue under a proposal must stay readable
+_INSIDE_ALPHA = "40"  # 25 %: the tissue under a proposal must stay readable
 
 
 class ProposalLayer:
@@ -171,7 +171,7 @@ class ResultLayer:
         self.layer = Labels(
             placement.view(labels),
             name=f"{image.name} – labels",
-            opacity=0.5,
+            opacity=0.4,
             metadata={METADATA_KEY: volume},
             **transform_of(image, placement.ndim),
         )

@@ -88,22 +88,6 @@ class PromptLayers:
             if _part(before, "scribbles") != _part(prompt, "scribbles"):
                 self._draw_scribbles(prompt)
 
-    def show_drag(self, plane: Plane, path: NDArray[np.float64], kind: str, colour: str) -> None:
-        """Draw what is being dragged: corners of a ``"rectangle"``, or a ``"path"``, (n, 2) row, column."""
-        layer = self.scribble if kind == "path" else self.boxes
-        if kind == "rectangle":
-            path = _corners(Box.between(path[0], path[-1]))
-        with self._silence():
-            shapes = [] if layer is self.boxes else self._strokes(self._shown)
-            shapes.append((self._placed(plane, path), kind, colour))
-            self._set_shapes(layer, shapes)
-
-    def end_drag(self) -> None:
-        """Show the prompt again, and nothing of what was dragged."""
-        with self._silence():
-            self._draw_boxes(self._shown)
-            self._draw_scribbles(self._shown)
-
     def read(self, plane: Plane, current: Prompt | None) -> Prompt:
         """Return what the layers say on `plane`; the hand-made edits of `current` are kept."""
         kept = current if current is not None and current.plane == plane else Prompt(plane)

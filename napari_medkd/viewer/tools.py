@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.viewer.gestures import LEFT, RIGHT, Gestures
+from napari_medkd.widgets.keys import key_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.viewer.layer_set import LayerSet
     from napari_medkd.viewer.preview import Preview
+    from napari_medkd.viewer.rubber_band import Band
     from napari_medkd.viewer.workspace import Workspace
 
     Gesture = Callable[[Any], Generator[None, None, None]]
@@ -43,7 +45,12 @@ class MouseTools:
         viewer = workspace.viewer
         viewer.mouse_drag_callbacks.append(self._on_press)
         viewer.mouse_move_callbacks.append(self._on_hover)
+        _clear_brush(viewer)
         workspace.opened.connect(self._on_opened)
+
+    def draw_on(self, band: Band) -> None:
+        """Show drags with `band` while they last; without one they are not shown."""
+        self._gestures.band = band
 
     def disconnect(self) -> None:
         """Give the mouse back."""
@@ -67,6 +74,7 @@ class MouseTools:
             home.mode = tool
         elif tool != "move":
             home.cursor = "cross"
+        home.help = key_for(f"tool_{tool}").tooltip  # napari's own would name keys that are ours here
 
     def suspend(self, suspended: bool) -> None:
         """Pan and zoom for a moment (Space held), whatever the tool."""
@@ -171,3 +179,14 @@ class MouseTools:
             self._preview.hover(plane, row, column)
         else:
             self._preview.clear()
+
+
+def _clear_brush(viewer: ViewerModel) -> None:
+    """Take away the box behind the circle of napari's brush.
+
+    napari 0.9.2 draws it from the second stroke on, a black square that stays where the brush was last; with
+    Mesa's software renderer, drawing it after a change of dimensions ends the program.
+    """
+    circle = getattr(viewer.canvas.overlays, "_brush_circle", None)
+    if circle is not None:
+        circle.box = False
