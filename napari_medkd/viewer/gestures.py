@@ -173,10 +173,11 @@ class Gestures:
             if preview is not None:
                 preview(plane, np.array(path))
             yield
-        self._preview.clear()
+        self._preview.settle()
         self.band.clear()
         if np.ptp(np.array(places), axis=0).max() >= _STILL:
             return plane, np.array(path)
+        self._preview.clear()
         (still or self._say_drag)()
         return None
 

@@ -67,6 +67,7 @@ class ProposalLayer:
             opacity=1.0,
             **transform_of(image, placement.ndim),
         )
+        self.layer.events.thumbnail.block()  # it would cost more than the mask
         self.layer.n_edit_dimensions = 2
         self.layer.brush_size = 10
         self.layer.selected_label = INSIDE
@@ -106,6 +107,8 @@ class ProposalLayer:
             self._draw()
 
     def _draw(self) -> None:
+        if self._proposal is None and self._hint is None and not self._drawn:
+            return
         for where in self._drawn:
             self._array[where] = 0
         self._drawn = []

@@ -71,6 +71,11 @@ class Preview:
             self._limit = DRAG_LIMIT
             self._ask(prompt)
 
+    def settle(self) -> None:
+        """Ask nothing more, and leave what is shown to the prompt that comes now."""
+        self._next = None
+        self._asked_at = None
+
     def clear(self) -> None:
         """Show no preview, and none that is still on its way."""
         self._next = None

@@ -71,6 +71,8 @@ class PromptLayers:
         self.scribble = Shapes(name=f"{image.name} – scribble", opacity=0.8, **_outline(INSIDE), **common)
         for layer in self.layers:
             layer.events.data.connect(self._on_data)
+            # Nobody looks at the thumbnail of a box, and each new one draws the whole layer list again.
+            layer.events.thumbnail.block()
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -118,7 +120,8 @@ class PromptLayers:
     def _draw_points(self, prompt: Prompt | None) -> None:
         points = prompt.points if prompt is not None else ()
         places = np.array([(p.row, p.column) for p in points], dtype=np.float64).reshape(-1, 2)
-        self.points.selected_data = set()
+        if self.points.selected_data:
+            self.points.selected_data = set()
         if prompt is not None and len(points):
             self.points.data = self._placed(prompt.plane, places)
         else:
@@ -151,7 +154,8 @@ class PromptLayers:
     def _set_shapes(self, layer: Shapes, shapes: list[tuple[NDArray[np.float64], str, str]]) -> None:
         if not shapes and not layer.nshapes:
             return
-        layer.selected_data = set()
+        if layer.selected_data:
+            layer.selected_data = set()
         layer.data = [(path, kind) for path, kind, _ in shapes]
         look = (LINE * self._pixel(), *((kind, colour) for _, kind, colour in shapes))
         before, self._looks[layer] = self._looks.get(layer), look

@@ -66,6 +66,7 @@ class Workspace:
         self.layers: LayerSet | None = None
         self._seen: set[str] = set()
         self._window: Window | None = None
+        self._proposing = False
         viewer.dims.events.point.connect(self.follow_slice)
         viewer.dims.events.order.connect(self.follow_slice)
         viewer.dims.events.ndisplay.connect(self.follow_slice)
@@ -73,6 +74,7 @@ class Workspace:
         session.prompt_changed.connect(self._on_prompt)
         session.proposal_changed.connect(self._on_proposal)
         session.preview_changed.connect(self._on_preview)
+        session.failed.connect(self._on_failed)
         session.labels_changed.connect(self._on_labels)
         session.classes_changed.connect(self._on_classes)
         session.volume_changed.connect(self._on_volume)
@@ -190,14 +192,20 @@ class Workspace:
 
     def propose(self, prompt: Prompt | None) -> bool:
         """Give the session a new prompt, asking and reporting what must be; tells whether it was taken."""
+        self._proposing = True
         done = self.act(
             lambda: settle(
                 self.session, self.asker, lambda pending: self.session.set_prompt(prompt, pending=pending)
             )
         )
+        self._proposing = False
+        shown = self.session.proposal
+        if self.layers is not None and shown is not None and shown.prompt == self.session.prompt:
+            self.layers.proposal.clear_hint()  # answered already, so no answer will take it away
         if not done and self.layers is not None:
             self.layers.prompts.forget()
             self.layers.prompts.show(self.session.prompt)
+            self.layers.proposal.show(self.session.proposal)
         return done
 
     def act(self, action: Callable[[], object]) -> bool:
@@ -278,16 +286,22 @@ class Workspace:
             self.layers.prompts.show(prompt)
 
     def _on_proposal(self) -> None:
-        if self.layers is not None:
+        waiting = self._proposing and self.session.proposal is None
+        if self.layers is not None and not waiting:
             self.layers.proposal.show(self.session.proposal)
 
     def _on_preview(self, preview: Prediction | None) -> None:
-        if self.layers is None:
+        # The outline of a preview stays until the answer to the prompt that came of it: nothing flickers.
+        if self.layers is None or (preview is None and self._proposing):
             return
         if preview is None or not preview.masks:
             self.layers.proposal.clear_hint()
         else:
             self.layers.proposal.show_hint(preview.prompt.plane, preview.masks[0])
+
+    def _on_failed(self) -> None:
+        if self.layers is not None:
+            self.layers.proposal.clear_hint()
 
     def _on_labels(self) -> None:
         if self.layers is not None:
