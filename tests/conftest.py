@@ -39,13 +39,21 @@ def no_widgets_left(qapp: object) -> Iterator[None]:
     """Fail a test that leaves a top-level widget behind."""
     from qtpy.QtWidgets import QApplication
 
-    before = {id(widget) for widget in QApplication.topLevelWidgets()}
+    # The widgets themselves, not their ids: a wrapper that nobody holds is made anew with another id.
+    before = QApplication.topLevelWidgets()
     yield
     QApplication.sendPostedEvents(None, 52)  # deferred deletions: QEvent.DeferredDelete
     QApplication.processEvents()
-    left = [widget for widget in QApplication.topLevelWidgets() if id(widget) not in before]
+    left = _newer(before)
     if left:  # only then: a collection takes most of a second with napari and torch loaded
         del left
         gc.collect()
-        left = [widget for widget in QApplication.topLevelWidgets() if id(widget) not in before]
+        left = _newer(before)
     assert not left, f"top-level widgets left: {left}"
+
+
+def _newer(before: list[object]) -> list[object]:
+    """Return the top-level widgets that are not among ``before``."""
+    from qtpy.QtWidgets import QApplication
+
+    return [widget for widget in QApplication.topLevelWidgets() if not any(widget is one for one in before)]
