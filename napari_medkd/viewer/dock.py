@@ -14,6 +14,7 @@ from napari_medkd import settings
 from napari_medkd.io import writable_suffixes
 from napari_medkd.session.session import Session
 from napari_medkd.session.worker import ThreadWorker
+from napari_medkd.viewer.afterwards import Afterwards
 from napari_medkd.viewer.dispatch import GuiDispatch
 from napari_medkd.viewer.errors import notify
 from napari_medkd.viewer.keys import KeyBindings
@@ -89,7 +90,10 @@ class MedkdDock(QWidget):
         )
         self._library = InstalledModels()
         self.panel = self._build_panel(chosen, asker)
-        self.workspace = Workspace(napari_viewer, self.session, self.panel.segment, self.show_error)
+        self._later = Afterwards(self)
+        self.workspace = Workspace(
+            napari_viewer, self.session, self.panel.segment, self.show_error, self._later
+        )
         self._preview = Preview(self.session)
         self.tools = MouseTools(self.workspace, self._preview)
         self._watch = LayerWatch(self.workspace, self._dispatch)
@@ -144,6 +148,7 @@ class MedkdDock(QWidget):
             return
         self._closed = True
         self._settled.stop()
+        self._later.close()
         self._loader.close()
         self._dispatch.close()
         self._watch.disconnect()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
+    from napari_medkd.core.prompts import Prompt
     from napari_medkd.viewer.preview import Preview
     from napari_medkd.viewer.rubber_band import Band
     from napari_medkd.viewer.workspace import Workspace
@@ -79,7 +80,7 @@ class Gestures:
             points = list(prompt.points)
             points[index] = replace(points[index], row=row, column=column)
             changed = replace(prompt, points=tuple(points))
-            layers.prompts.show(changed)
+            layers.prompts.show(changed, now=True)
             self._preview.drag(changed)
             event.handled = True
             yield
@@ -101,7 +102,7 @@ class Gestures:
             return
         plane, path = drag
         box = self._clipped(plane, Box.between(path[0], path[-1]))
-        self._workspace.propose(self._workspace.prompt_on(plane).with_box(box))
+        self._propose(self._workspace.prompt_on(plane).with_box(box))
 
     def scribble(self, event: Any) -> Generator[None, None, None]:
         """Draw a line through the object (right button or Alt: through what is not)."""
@@ -111,20 +112,21 @@ class Gestures:
             plane, path = drag
             prompt = self._workspace.prompt_on(plane)
             strokes = (*prompt.scribbles, Stroke(_steps(path), positive))
-            self._workspace.propose(replace(prompt, scribbles=strokes))
+            self._propose(replace(prompt, scribbles=strokes))
 
     def lasso(self, event: Any) -> Generator[None, None, None]:
         """Draw an outline around the object."""
         drag = yield from self._drag(event, BOX)
         if drag is not None:
             plane, path = drag
-            self._workspace.propose(replace(self._workspace.prompt_on(plane), lasso=Stroke(_steps(path))))
+            self._propose(replace(self._workspace.prompt_on(plane), lasso=Stroke(_steps(path))))
 
     def delete(self, event: Any) -> Generator[None, None, None]:
         """Delete the committed objects in a dragged rectangle, or the one that is clicked."""
         position = event.position
         drag = yield from self._drag(event, OUTSIDE, still=lambda: self.delete_at(position))
         if drag is not None:
+            self.band.clear()
             self._workspace.act(lambda: self._delete_in(*drag))
 
     def reopen(self, event: Any) -> Generator[None, None, None]:
@@ -141,6 +143,15 @@ class Gestures:
         yield
 
     # --- parts of gestures --------------------------------------------------------------------------------
+    def _propose(self, prompt: Prompt) -> None:
+        """Hand over what was drawn; the band shows it until its layer does."""
+        self._workspace.propose(prompt)
+        layers = self._workspace.layers
+        if layers is None:
+            self.band.clear()
+        else:
+            layers.prompts.when_drawn(self.band.clear)
+
     def _drag(
         self,
         event: Any,
@@ -174,9 +185,9 @@ class Gestures:
                 preview(plane, np.array(path))
             yield
         self._preview.settle()
-        self.band.clear()
         if np.ptp(np.array(places), axis=0).max() >= _STILL:
             return plane, np.array(path)
+        self.band.clear()
         self._preview.clear()
         (still or self._say_drag)()
         return None

@@ -44,7 +44,7 @@ class LayerSet:
         self.proposal = ProposalLayer(
             image, placement, session.volume.shape, workspace.proposal_painted, self.pixel
         )
-        self.prompts = PromptLayers(image, placement, workspace.prompts_edited, self.pixel)
+        self.prompts = PromptLayers(image, placement, workspace.prompts_edited, self.pixel, workspace.later)
         self._suffixes = {layer: layer.name.removeprefix(image.name) for layer in self.all}
 
     @property

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
+    from napari_medkd.viewer.afterwards import Later
     from napari_medkd.viewer.placement import Placement
 
 # Green and red that differ in lightness too, and in symbol: one user in twelve cannot tell them by hue.
 INSIDE, OUTSIDE, BOX = "#3ddc84", "#ff4d5e", "#ffd166"
 LINE = 2.0  # screen pixels
+_DRAWN = ("points", "box", "lasso", "scribbles")  # the parts of a prompt that a layer shows
 _SETTLED = {"added", "removed", "changed"}
 
 
@@ -41,6 +43,8 @@ class PromptLayers:
         Called after the user changed one of them; `read` then says what stands there.
     pixel : callable
         Returns the size of a screen pixel in data pixels, for the width of lines.
+    later : Later
+        When a new prompt is drawn: a layer of shapes takes longer to draw than a mask, which goes first.
     """
 
     def __init__(
@@ -49,12 +53,16 @@ class PromptLayers:
         placement: Placement,
         on_edit: Callable[[], None],
         pixel: Callable[[], float],
+        later: Later,
     ) -> None:
         self._placement = placement
         self._on_edit = on_edit
         self._pixel = pixel
         self._quiet = False
+        self._later = later
         self._shown: Prompt | None = None
+        self._wanted: Prompt | None = None
+        self._when_drawn: list[Callable[[], None]] = []
         common: dict[str, Any] = {"ndim": placement.ndim, **transform_of(image, placement.ndim)}
         self.points = Points(
             name=f"{image.name} – points",
@@ -79,9 +87,23 @@ class PromptLayers:
         """From the lowest to the highest."""
         return self.scribble, self.boxes, self.points
 
-    def show(self, prompt: Prompt | None) -> None:
-        """Show `prompt`, redrawing only the layers that differ from it."""
-        before, self._shown = self._shown, prompt
+    def show(self, prompt: Prompt | None, now: bool = False) -> None:
+        """Show `prompt`, redrawing only the layers that differ from it; with `now` before this returns."""
+        self._wanted = prompt
+        if now:
+            self._draw()
+        elif any(_part(self._shown, name) != _part(prompt, name) for name in _DRAWN):
+            self._later(self._draw)
+
+    def when_drawn(self, action: Callable[[], None]) -> None:
+        """Do `action` once the prompt that was shown last is drawn: at once where it is."""
+        self._when_drawn.append(action)
+        if all(_part(self._shown, name) == _part(self._wanted, name) for name in _DRAWN):
+            self._draw()
+
+    def _draw(self) -> None:
+        before, self._shown = self._shown, self._wanted
+        prompt = self._shown
         with self._silence():
             if _part(before, "points") != _part(prompt, "points"):
                 self._draw_points(prompt)
@@ -89,6 +111,9 @@ class PromptLayers:
                 self._draw_boxes(prompt)
             if _part(before, "scribbles") != _part(prompt, "scribbles"):
                 self._draw_scribbles(prompt)
+        done, self._when_drawn = self._when_drawn, []
+        for action in done:
+            action()
 
     def read(self, plane: Plane, current: Prompt | None) -> Prompt:
         """Return what the layers say on `plane`; the hand-made edits of `current` are kept."""
@@ -111,7 +136,7 @@ class PromptLayers:
 
     def forget(self) -> None:
         """Draw everything at the next `show`: the layers hold what the session refused."""
-        self._shown = None
+        self._shown = self._wanted = None
         with self._silence():
             self._draw_points(None)
             self._draw_boxes(None)
@@ -200,7 +225,7 @@ class PromptLayers:
 
     def _on_data(self, event: Event) -> None:
         if not self._quiet and str(getattr(event, "action", "changed")) in _SETTLED:
-            self._shown = None  # what stands in the layers is no longer what we drew
+            self._shown = self._wanted = None  # what stands in the layers is no longer what we drew
             self._looks.clear()
             self._on_edit()
 

@@ -11,6 +11,7 @@ from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Prompt
 from napari_medkd.errors import InvalidPrompt, MedkdError
 from napari_medkd.session.state import Pending
+from napari_medkd.viewer.afterwards import AtOnce
 from napari_medkd.viewer.asking import Kept, release, settle
 from napari_medkd.viewer.image_source import display_window, take_image
 from napari_medkd.viewer.layer_set import LayerSet
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from napari_medkd.core.window import Window
     from napari_medkd.inference.segmenter import Prediction
     from napari_medkd.session.session import Session
+    from napari_medkd.viewer.afterwards import Later
     from napari_medkd.viewer.placement import Placement
     from napari_medkd.widgets.dialogs import Asker
 
@@ -46,6 +48,8 @@ class Workspace:
         Who answers what cannot wait.
     on_error : callable
         Shows a MedkdError to the user.
+    later : Later, optional
+        When prompts are drawn; at once where None.
     """
 
     opened = Signal(object)  # LayerSet | None
@@ -56,11 +60,13 @@ class Workspace:
         session: Session,
         asker: Asker,
         on_error: Callable[[MedkdError], None],
+        later: Later | None = None,
     ) -> None:
         self.viewer = viewer
         self.session = session
         self.asker = asker
         self.on_error = on_error
+        self.later = later or AtOnce()
         self.image: Image | None = None
         self.placement: Placement | None = None
         self.layers: LayerSet | None = None
@@ -204,7 +210,7 @@ class Workspace:
             self.layers.proposal.clear_hint()  # answered already, so no answer will take it away
         if not done and self.layers is not None:
             self.layers.prompts.forget()
-            self.layers.prompts.show(self.session.prompt)
+            self.layers.prompts.show(self.session.prompt, now=True)
             self.layers.proposal.show(self.session.proposal)
         return done
 
@@ -289,6 +295,7 @@ class Workspace:
         waiting = self._proposing and self.session.proposal is None
         if self.layers is not None and not waiting:
             self.layers.proposal.show(self.session.proposal)
+            self.later.soon()
 
     def _on_preview(self, preview: Prediction | None) -> None:
         # The outline of a preview stays until the answer to the prompt that came of it: nothing flickers.
@@ -302,6 +309,7 @@ class Workspace:
     def _on_failed(self) -> None:
         if self.layers is not None:
             self.layers.proposal.clear_hint()
+            self.later.soon()
 
     def _on_labels(self) -> None:
         if self.layers is not None:
