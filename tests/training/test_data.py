@@ -73,6 +73,56 @@ def test_instances_are_taken_when_asked_for(folder):
     assert set(np.unique(case.load()[1])) == {7}
 
 
+def test_objects_are_parts_of_the_mask_instances_or_what_the_folder_says(folder):
+    volume, (whole,) = ImageMaskFolder(folder, "train").cases[0].objects(smallest=18)
+    assert volume.shape == (1, 20, 30) and whole.mask.sum() == 18 and whole.plane.index == 0
+    assert ImageMaskFolder(folder, "train").cases[0].objects(smallest=19)[1] == ()
+    (folder / "instances").mkdir()
+    numbered = np.zeros((20, 30), np.uint16)
+    numbered[2:5, 3:5], numbered[2:5, 5:9] = 7, 4
+    Image.fromarray(numbered).save(folder / "instances" / "a.png")
+    found = ImageMaskFolder(folder, "train").cases[0].objects(smallest=1)[1]
+    assert [(one.name, int(one.mask.sum())) for one in found] == [("4", 12), ("7", 6)]
+    forced = ImageMaskFolder(folder, "train", objects="components").cases[0].objects(smallest=1)[1]
+    assert [int(one.mask.sum()) for one in forced] == [18]
+
+
+@pytest.mark.parametrize(
+    ("about", "kind"),
+    [
+        ({}, None),
+        ({"target": "skin lesion"}, None),
+        ({"target": "retinal vessels (thin structures)"}, "whole"),
+        ({"target": "neurite interior (membranes are 0)"}, "whole"),
+        ({"target": "retinal vessels", "objects": "components"}, "components"),
+    ],
+)
+def test_a_net_of_vessels_is_one_object(folder, about, kind):
+    (folder / "dataset.json").write_text(json.dumps(about))
+    assert {case.kind for case in ImageMaskFolder(folder)} == {kind}
+
+
+def test_an_unknown_kind_of_object_is_refused(folder):
+    (folder / "dataset.json").write_text(json.dumps({"objects": "blobs"}))
+    with pytest.raises(UnknownName, match="blobs") as caught:
+        ImageMaskFolder(folder)
+    assert "components" in caught.value.hint
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not beside the checkout")
+@pytest.mark.parametrize(
+    ("name", "kind", "slices"),
+    [("drive", "whole", 1), ("dsb2018", None, 1), ("msd_hippocampus", None, 20), ("shenzhen_cxr", None, 1)],
+)
+def test_the_shared_data_have_the_objects_that_their_targets_name(name, kind, slices):
+    case = ImageMaskFolder(SHARED / name, "test").cases[0]
+    volume, found = case.objects()
+    assert case.kind == kind
+    assert len({one.plane.index for one in found}) >= slices
+    assert all(one.mask.shape == volume.shape[1:] and one.mask.sum() >= 50 for one in found)
+    assert len(found) == {"drive": 1, "dsb2018": 3, "shenzhen_cxr": 2}.get(name, len(found))
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not beside the checkout")
 @pytest.mark.parametrize(("name", "count"), [("busi", 45), ("cvc_clinicdb", 71), ("msd_hippocampus", 8)])
 def test_the_shared_data_are_read_as_they_lie(name, count):
