@@ -45,6 +45,15 @@ class Architecture(BaseModel):
     encoder_options: dict[str, Any] = Field(default_factory=dict, description="Arguments of the encoder.")
     grid: int = Field(64, ge=1, description="Rows and columns of the image embedding.")
     embedding_dim: int = Field(256, ge=1, description="Channels of the image embedding.")
+    decoder: str = Field("sam", description="Registered name of the mask decoder.")
+    decoder_options: dict[str, Any] = Field(default_factory=dict, description="Arguments of the decoder.")
+    logits_per_cell: int = Field(
+        4, ge=1, description="Rows and columns of the answer's logits for each one of the embedding."
+    )
+    zoom: bool = Field(
+        False,
+        description="Whether it was trained on views of every scale, and so looks closer at a small object.",
+    )
     masks: Literal["one", "three", "candidates"] = Field(
         "three",
         description="Whether the decoder answers with one mask, with one for a clear prompt and three "
@@ -55,6 +64,11 @@ class Architecture(BaseModel):
         description="Whether candidates are ranked by the overlap that the network predicts, or by how "
         "little a mask changes when its threshold is moved.",
     )
+
+    @property
+    def logit_side(self) -> int:
+        """Rows and columns of the decoder's logits; those of a mask prompt are 4 a cell of the embedding."""
+        return self.grid * self.logits_per_cell
 
 
 class ModelCard(BaseModel):

@@ -1,16 +1,19 @@
-"""The one network shape of napari-medkd: an image encoder, SAM's prompt encoder and SAM's mask decoder."""
+"""The one network shape of napari-medkd: an image encoder, SAM's prompt encoder and a mask decoder."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
-from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
+from segment_anything.modeling import PromptEncoder
 from torch import nn
 
+from napari_medkd.models.decoders import create_decoder
 from napari_medkd.models.encoders import create_encoder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from napari_medkd.models.card import Architecture, Preprocessing
@@ -22,8 +25,12 @@ PADDING, OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
 def build_model(architecture: Architecture, preprocessing: Preprocessing) -> PromptableModel:
     """Build the network of a card with random weights, in evaluation mode."""
     encoder = create_encoder(architecture.encoder, **architecture.encoder_options)
+    decoder = create_decoder(
+        architecture.decoder, dim=architecture.embedding_dim, **architecture.decoder_options
+    )
     return PromptableModel(
         encoder,
+        decoder,
         grid=architecture.grid,
         embedding_dim=architecture.embedding_dim,
         prompt_frame=preprocessing.prompt_frame,
@@ -39,7 +46,9 @@ class PromptableModel(nn.Module):
     Parameters
     ----------
     encoder : nn.Module
-        (B, 3, S, S) → (B, embedding_dim, grid, grid).
+        (B, 3, S, S) → (B, embedding_dim, grid, grid), or that first and finer maps after it.
+    decoder : nn.Module
+        Of `napari_medkd.models.decoders`; takes what the encoder gives.
     grid : int
         Rows and columns of the embedding.
     embedding_dim : int
@@ -53,6 +62,7 @@ class PromptableModel(nn.Module):
     def __init__(
         self,
         encoder: nn.Module,
+        decoder: nn.Module,
         *,
         grid: int,
         embedding_dim: int = 256,
@@ -68,28 +78,22 @@ class PromptableModel(nn.Module):
             input_image_size=(prompt_frame, prompt_frame),
             mask_in_chans=16,
         )
-        self.mask_decoder = MaskDecoder(
-            transformer_dim=embedding_dim,
-            transformer=TwoWayTransformer(depth=2, embedding_dim=embedding_dim, mlp_dim=2048, num_heads=8),
-            num_multimask_outputs=3,
-            iou_head_depth=3,
-            iou_head_hidden_dim=256,
-        )
+        self.mask_decoder = decoder
 
-    def encode(self, image: Tensor) -> Tensor:
-        """Encode normalised, padded images (B, 3, S, S) to features (B, C, g, g)."""
-        features: Tensor = self.image_encoder(image)
-        return features
+    def encode(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Encode normalised, padded images (B, 3, S, S): (B, C, g, g), then finer maps if there are any."""
+        features: Tensor | tuple[Tensor, ...] = self.image_encoder(image)
+        return features if isinstance(features, tuple) else (features,)
 
     def decode(
-        self, features: Tensor, coordinates: Tensor, labels: Tensor, mask: Tensor | None = None
+        self, features: Sequence[Tensor], coordinates: Tensor, labels: Tensor, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Answer P prompts on one embedding.
+        """Answer P prompts on one image, or each on its own.
 
         Parameters
         ----------
-        features : Tensor (1, C, g, g)
-            What `encode` returned.
+        features : sequence of Tensor (1 or P, …)
+            What `encode` returned for the one image, or for the image of each prompt.
         coordinates : Tensor (P, N, 2)
             (x, y) of each token in the prompt frame.
         labels : Tensor (P, N)
@@ -99,22 +103,20 @@ class PromptableModel(nn.Module):
 
         Returns
         -------
-        logits : Tensor (P, M, 4g, 4g)
-            M is 1, or 4: the answer to a clear prompt, then three candidates for an unclear one.
+        logits : Tensor (P, M, h, h)
+            h is the card's `logit_side`; M is 1, or 4: the answer to a clear prompt, then three candidates
+            for an unclear one.
         scores : Tensor (P, M)
             Predicted intersection over union.
         """
-        dense = self.embed_no_mask(features) if mask is None else self.embed_mask(mask)
+        dense = self.embed_no_mask(features[0]) if mask is None else self.embed_mask(mask)
         return self.decode_embedded(features, self.embed_tokens(coordinates, labels), dense)
 
-    def decode_embedded(self, features: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
-        """Answer prompts that are embedded already: `sparse` (P, N, C) and `dense` (P, C, g, g)."""
-        logits, scores = self.mask_decoder.predict_masks(
-            image_embeddings=features,
-            image_pe=self.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-        )
+    def decode_embedded(
+        self, features: Sequence[Tensor], sparse: Tensor, dense: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Answer prompts that are embedded already: `sparse` (P, N, C) and `dense` (1 or P, C, g, g)."""
+        logits, scores = self.mask_decoder(features, self.prompt_encoder.get_dense_pe(), sparse, dense)
         count = 1 if self.masks == "one" else logits.shape[1]
         return logits[:, :count], scores[:, :count]
 
@@ -139,7 +141,7 @@ class PromptableModel(nn.Module):
         dense: Tensor = self.prompt_encoder.mask_downscaling(mask)
         return dense
 
-    def embed_no_mask(self, features: Tensor) -> Tensor:
-        """Return the dense embedding of a prompt without a mask, (1, C, g, g)."""
+    def embed_no_mask(self, embedding: Tensor) -> Tensor:
+        """Return the dense embedding of a prompt without a mask, (1, C, g, g), for an embedding's grid."""
         weight: Tensor = self.prompt_encoder.no_mask_embed.weight
-        return weight.reshape(1, -1, 1, 1).expand(1, -1, *features.shape[-2:])
+        return weight.reshape(1, -1, 1, 1).expand(1, -1, *embedding.shape[-2:])

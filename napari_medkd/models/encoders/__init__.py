@@ -1,8 +1,9 @@
 """Image encoders by name: what a `PromptableModel` sees an image with.
 
 An encoder is one module here with one registration. Its factory takes the options of
-`Architecture.encoder_options` and returns a network from (B, 3, S, S) to (B, 256, g, g). The modules import
-torch, so they are imported when an encoder is first asked for and not before.
+`Architecture.encoder_options` and returns a network from (B, 3, S, S) to (B, 256, g, g), alone or with finer
+maps after it for a decoder that wants them. The modules import torch, so they are imported when an encoder is
+first asked for and not before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 encoders: Registry[Callable[..., nn.Module]] = Registry("image encoder")
-_MODULES = ("efficientvit", "repvit", "sam_vit", "tiny_vit")
+_MODULES = ("efficientvit", "pyramid", "repvit", "sam_vit", "tiny_vit")
 
 
 def create_encoder(name: str, **options: Any) -> nn.Module:

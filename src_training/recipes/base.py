@@ -1,0 +1,104 @@
+"""What a recipe is: a validated set of numbers, and the stages of training that it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_medkd.core.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from torch import nn
+
+    from napari_medkd.models.card import ModelCard
+    from src_training.context import Context
+
+
+class RecipeConfig(BaseModel):
+    """The numbers that every recipe has; one model for the file, the command line, the form and the page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_size: int = Field(8, ge=1, le=1024, title="Batch size", description="Images in one step.")
+    accumulate: int = Field(
+        1, ge=1, le=256, title="Accumulate", description="Steps whose gradients are summed before an update."
+    )
+    learning_rate: float = Field(
+        5e-4, gt=0, le=1, title="Learning rate", description="Highest rate of AdamW; it rises, then falls."
+    )
+    weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", description="Of AdamW.")
+    warm_up: float = Field(
+        0.05, ge=0, le=1, title="Warm-up", description="Share of the steps in which the rate rises."
+    )
+    clip: float = Field(1.0, gt=0, title="Clip", description="Largest norm of a gradient.")
+    ema: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        title="Average",
+        description="Decay of the running mean of the weights; 0 for none.",
+    )
+    checkpoint_every: int = Field(
+        100, ge=1, title="Checkpoint", description="Steps between two checkpoints of a run."
+    )
+    validate_every: int = Field(
+        500, ge=1, title="Validate", description="Steps between two looks at the validation cases."
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        title="Patience",
+        description="Looks without improvement before a stage ends; 0 never ends it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One fit of some parameters to one task.
+
+    Parameters
+    ----------
+    name : str
+        For events and checkpoints.
+    task : nn.Module
+        ``forward(batch)`` returns a dict with ``loss`` and what else is to be logged; holds the student.
+    batches : callable
+        Returns the batches from a step on, the same ones whenever it is called: that is what makes a resumed
+        run equal to an uninterrupted one.
+    steps : int
+        Updates.
+    trainable : sequence of str
+        Prefixes of the task's parameter names that learn; the rest is frozen.
+    validate : callable, optional
+        Takes the averaged task; returns figures, ``score`` among them (higher is better).
+    """
+
+    name: str
+    task: nn.Module
+    batches: Callable[[int], Iterable[Any]]
+    steps: int
+    trainable: Sequence[str]
+    validate: Callable[[nn.Module], dict[str, float]] | None = None
+    rates: dict[str, float] = field(default_factory=dict)  # factor of the learning rate by name prefix
+
+
+class Recipe(Protocol):
+    """A way to train: its numbers, its stages and what comes of them. Listing recipes needs no torch."""
+
+    title: str
+    config: type[RecipeConfig]
+
+    def stages(self, config: Any, context: Context) -> Sequence[Stage]:
+        """Build what is trained, in order; imports torch."""
+        ...
+
+    def model(self, config: Any, context: Context) -> tuple[nn.Module, ModelCard]:
+        """Return the network that the stages train and its card, to be exported after them."""
+        ...
+
+
+recipes: Registry[Recipe] = Registry("recipe")
