@@ -121,8 +121,10 @@ def _deeper_error(
 
 def _depth(error: Mask) -> NDArray[np.float64]:
     """Return for each pixel the distance to the nearest that is right; the slice ends in right ones."""
-    inside: NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(error, 1))[1:-1, 1:-1]
-    return inside.copy()
+    depth = np.zeros(error.shape)
+    for box in ndimage.find_objects(error.astype(np.uint8)):  # one, or none; what is right is 0 deep
+        depth[box] = ndimage.distance_transform_edt(np.pad(error[box], 1))[1:-1, 1:-1]
+    return depth
 
 
 def _nothing_to_click() -> InvalidPrompt:
