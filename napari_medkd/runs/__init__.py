@@ -1,0 +1,46 @@
+"""Runs: work that lasts, done by a child process that writes what happens into a folder anyone can read."""
+
+from napari_medkd.runs.events import (
+    CheckpointSaved,
+    Event,
+    Failed,
+    Finished,
+    Metric,
+    ModelExported,
+    Progress,
+    Stage,
+    Started,
+    Warning,
+)
+from napari_medkd.runs.folder import find, home, list_runs, new_folder
+from napari_medkd.runs.handle import RunHandle, Status, attach, resume, start
+from napari_medkd.runs.spec import RunSpec
+from napari_medkd.runs.stop import request_stop, stop_requested
+from napari_medkd.runs.stream import EventReader, EventWriter
+
+__all__ = [
+    "CheckpointSaved",
+    "Event",
+    "EventReader",
+    "EventWriter",
+    "Failed",
+    "Finished",
+    "Metric",
+    "ModelExported",
+    "Progress",
+    "RunHandle",
+    "RunSpec",
+    "Stage",
+    "Started",
+    "Status",
+    "Warning",
+    "attach",
+    "find",
+    "home",
+    "list_runs",
+    "new_folder",
+    "request_stop",
+    "resume",
+    "start",
+    "stop_requested",
+]
