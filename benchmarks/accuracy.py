@@ -27,7 +27,7 @@ from napari_medkd.models.litemedsam import CARD, checkpoint_path
 from napari_medkd.session.session import Session
 from napari_medkd.session.worker import SyncWorker
 from src_training.data import ImageMaskFolder
-from src_training.evaluate import estimate, filled_box
+from src_training.evaluation import estimate, filled_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

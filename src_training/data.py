@@ -96,6 +96,7 @@ class ImageMaskFolder:
     ) -> None:
         self.folder = Path(folder)
         self.name = self.folder.name
+        self.split = split
         self._about = _about(self.folder)
         images = _by_name(self.folder / "images")
         paths = _by_name(self.folder / (masks or _mask_folder(self.folder)))
@@ -142,6 +143,12 @@ class ImageMaskFolder:
                 f"Known: {', '.join(get_args(Kind))}.",
             )
         return said  # type: ignore[no-any-return]
+
+
+def split_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the splits of a data set; none where its dataset.json has none."""
+    splits = _about(Path(folder)).get("splits")
+    return tuple(splits) if isinstance(splits, dict) else ()
 
 
 def _about(folder: Path) -> dict[str, Any]:
