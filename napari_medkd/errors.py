@@ -47,6 +47,14 @@ class GeometryMismatch(MedkdError):
     """Two arrays that must share a grid do not."""
 
 
+class InvalidSetting(MedkdError):
+    """A setting was given a value that it cannot take, or is needed and was not given."""
+
+
+class RunFailed(MedkdError):
+    """A run ended without a result; the message is what the run itself said last."""
+
+
 class StorageError(MedkdError):
     """Something could not be written or read back: a full disk, a locked or foreign database."""
 

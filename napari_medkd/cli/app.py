@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_medkd import __version__
-from napari_medkd.cli import export, info, models, segment, view
+from napari_medkd.cli import evaluate, export, info, models, runs, segment, train, view
 from napari_medkd.cli.exits import exit_code
 
 app = typer.Typer(
@@ -23,7 +23,10 @@ app.command("view")(view.view)
 app.command("segment")(segment.segment)
 app.command("info")(info.info)
 app.command("export")(export.export)
+app.command("evaluate")(evaluate.evaluate)
+app.command("train", cls=train.TrainCommand)(train.train)
 app.add_typer(models.app, name="models")
+app.add_typer(runs.app, name="runs")
 
 
 def _print_version(wanted: bool) -> None:
