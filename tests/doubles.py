@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_medkd.errors import MedkdError
+from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.segmenter import Embedding, Prediction
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.session.worker import Kind, Request, RequestQueue
@@ -50,9 +51,11 @@ class ThresholdSegmenter:
         grey = volume.slice_uint8(plane).max(axis=-1)
         window = f"{volume.window.low:g}:{volume.window.high:g}"
         key = (f"{volume.content_id}|{window}", f"{plane.axis}/{plane.index}", self.card.id)
-        return Embedding(grey, None, plane, key, grey.nbytes)  # type: ignore[arg-type]
+        return Embedding(grey, Frame(grey.shape, self.card.preprocessing), plane, key, grey.nbytes)
 
-    def predict(self, embedding: Embedding, prompt: Prompt, previous: Any = None) -> Prediction:
+    def predict(
+        self, embedding: Embedding, prompt: Prompt, previous: Any = None, *, quick: bool = False
+    ) -> Prediction:
         self._fail()
         self.asked.append(prompt)
         self.previous.append(previous)
@@ -71,7 +74,7 @@ class ThresholdSegmenter:
             candidates = [prompt.edits.apply(mask) for mask in candidates]
         scores = (0.9, 0.7, 0.5)[: len(candidates)]
         logits = np.stack([np.where(mask, 5, -5).astype(np.float32) for mask in candidates])
-        return Prediction(prompt, tuple(candidates), scores, logits, self.card.id)
+        return Prediction(prompt, tuple(candidates), scores, logits, self.card.id, embedding.frame)
 
     def close(self) -> None:
         self.closed = True

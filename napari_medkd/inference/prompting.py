@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.prompts import Prompt, Stroke
     from napari_medkd.inference.preprocess import Frame
+    from napari_medkd.inference.segmenter import Seen
+    from napari_medkd.inference.zoom import Crop
     from napari_medkd.models.card import ModelCard
 
 _SCRIBBLE_POINTS = 8  # SAM was trained with a handful of points; more of them make it worse, not better
@@ -37,7 +40,7 @@ class Tokens:
         (x, y) in the prompt frame.
     labels : ndarray (1, N) float32
         1 inside, 0 outside, 2 and 3 the corners of a box, -1 padding.
-    mask : ndarray (1, 1, h, h) float32 or None
+    mask : ndarray (1, 1, 4g, 4g) float32 or None
         Logits that the answer should start from.
     """
 
@@ -71,30 +74,30 @@ def check_prompt(prompt: Prompt, shape: tuple[int, int], card: ModelCard) -> Non
         )
 
 
-def to_tokens(
-    prompt: Prompt, frame: Frame, side: int, previous: NDArray[np.float32] | None, with_mask: bool
-) -> Tokens:
+def to_tokens(prompt: Prompt, frame: Frame, side: int, previous: Seen | None, with_mask: bool) -> Tokens:
     """Turn `prompt` into tokens.
+
+    Points outside the view of `frame` say nothing about what is seen in it and are left out.
 
     Parameters
     ----------
     side : int
-        Rows and columns of the network's logits, for the mask.
-    previous : ndarray (side, side) or None
-        Logits of the candidate that the user sees.
+        Rows and columns of the network's mask prompt.
+    previous : Seen or None
+        The candidate that the user sees.
     with_mask : bool
         Whether the model understands a mask.
     """
-    positions, labels = _points(prompt)
+    positions, labels = _points(prompt, frame.view)
     box = _box(prompt)
     if box is None:
         positions.append((0.0, 0.0))
         labels.append(_PADDING)
     else:
-        rows, columns = frame.shape
+        view = frame.view
         positions += [
-            (max(box.top, 0), max(box.left, 0)),
-            (min(box.bottom, rows - 1), min(box.right, columns - 1)),
+            (max(box.top, view.top), max(box.left, view.left)),
+            (min(box.bottom, view.bottom - 1), min(box.right, view.right - 1)),
         ]
         labels += [_TOP_LEFT, _BOTTOM_RIGHT]
     coordinates = frame.to_prompt(np.array(positions))
@@ -103,7 +106,7 @@ def to_tokens(
     return Tokens(coordinates[np.newaxis], np.array([labels], np.float32), mask)
 
 
-def _points(prompt: Prompt) -> tuple[list[tuple[float, float]], list[int]]:
+def _points(prompt: Prompt, view: Crop) -> tuple[list[tuple[float, float]], list[int]]:
     positions = [(point.row, point.column) for point in prompt.points]
     labels = [_INSIDE if point.positive else _OUTSIDE for point in prompt.points]
     for positive in (True, False):
@@ -111,7 +114,8 @@ def _points(prompt: Prompt) -> tuple[list[tuple[float, float]], list[int]]:
         sampled = _sample(strokes)
         positions += sampled
         labels += [_INSIDE if positive else _OUTSIDE] * len(sampled)
-    return positions, labels
+    seen = view.contains(np.array(positions, np.float64).reshape(-1, 2))
+    return list(compress(positions, seen)), list(compress(labels, seen))
 
 
 def _sample(strokes: Sequence[Stroke]) -> list[tuple[float, float]]:
@@ -144,11 +148,9 @@ def _box(prompt: Prompt) -> Box | None:
     return Box.between(path.min(axis=0), path.max(axis=0))
 
 
-def _mask(
-    prompt: Prompt, frame: Frame, side: int, previous: NDArray[np.float32] | None
-) -> NDArray[np.float32] | None:
+def _mask(prompt: Prompt, frame: Frame, side: int, previous: Seen | None) -> NDArray[np.float32] | None:
     """Return the previous logits with what the user painted pushed to certainty."""
-    logits = previous
+    logits = previous.within(frame, side) if previous is not None else None
     if logits is None and prompt.lasso is not None:
         inside: NDArray[np.bool_] = polygon2mask(frame.shape, np.asarray(prompt.lasso.path))  # type: ignore[no-untyped-call]
         logits = np.where(frame.to_low_resolution(inside, side) > 0.5, _SURE, -_SURE)

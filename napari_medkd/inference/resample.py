@@ -63,7 +63,7 @@ def band(matrix: csr_matrix, start: int, stop: int) -> tuple[csr_matrix, int, in
     """Return rows `start` to `stop` over the columns they use only, and which columns those are."""
     low, high = matrix.indptr[start], matrix.indptr[stop]
     used = matrix.indices[low:high]
-    first, last = int(used.min()), int(used.max()) + 1
+    first, last = (int(used.min()), int(used.max()) + 1) if used.size else (0, 0)
     pieces = (matrix.data[low:high], used - first, matrix.indptr[start : stop + 1] - low)
     return csr_matrix(pieces, shape=(stop - start, last - first)), first, last
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_medkd.inference import zoom
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
 from napari_medkd.inference.segmenter import Embedding, Prediction
+from napari_medkd.inference.views import KEPT, Views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,11 +20,18 @@ if TYPE_CHECKING:
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.runtimes import Runtime
+    from napari_medkd.inference.segmenter import Seen
+    from napari_medkd.inference.zoom import Crop
     from napari_medkd.models.card import ModelCard
+
+_CLOSER = 2  # how often a model looks again, closer or from further away, before it answers
 
 
 class SamSegmenter:
     """Slices and prompts in, masks in the slice's own pixels out.
+
+    A model of views of every scale looks at the whole slice first, then at a crop around what it found there
+    or was shown, and answers from that.
 
     Parameters
     ----------
@@ -29,11 +39,14 @@ class SamSegmenter:
         What the model wants and can do.
     runtime : Runtime
         What runs it.
+    fallback : str
+        Why it does not run as was wanted; empty where it does.
     """
 
-    def __init__(self, card: ModelCard, runtime: Runtime) -> None:
+    def __init__(self, card: ModelCard, runtime: Runtime, fallback: str = "") -> None:
         self._card = card
         self._runtime = runtime
+        self.fallback = fallback
 
     @property
     def card(self) -> ModelCard:
@@ -52,23 +65,70 @@ class SamSegmenter:
         features = self._runtime.encode(frame.to_input(image))
         seen = f"{volume.content_id}:{volume.window.low:g}:{volume.window.high:g}"
         key = (seen, f"{plane.axis}:{plane.index}", self._card.id)
-        return Embedding(features, frame, plane, key, int(getattr(features, "nbytes", 0)))
+        size = _nbytes(features)
+        if not self._card.architecture.zoom:
+            return Embedding(features, frame, plane, key, size)
+        views = Views(image)
+        return Embedding(features, frame, plane, key, (1 + KEPT) * size + views.nbytes, views)
 
     def predict(
-        self, embedding: Embedding, prompt: Prompt, previous: NDArray[np.float32] | None = None
+        self, embedding: Embedding, prompt: Prompt, previous: Seen | None = None, *, quick: bool = False
     ) -> Prediction:
         """Answer `prompt`: three candidates for a lone point where the model has them, else one mask.
 
-        A model that was only ever asked for candidates gives three to every prompt.
+        A model that was only ever asked for candidates gives three to every prompt. `quick` looks at nothing
+        that was not encoded before.
         """
-        frame = embedding.frame
-        check_prompt(prompt, frame.shape, self._card)
-        side = 4 * self._card.architecture.grid
-        tokens = to_tokens(prompt, frame, side, previous, "mask" in self._card.capabilities)
-        logits, scores = self._runtime.decode(
-            embedding.features, tokens.coordinates, tokens.labels, tokens.mask
-        )
+        check_prompt(prompt, embedding.frame.shape, self._card)
+        if embedding.views is None:
+            return self._answer(embedding, None, prompt, previous)
+        if quick:
+            return self._passing(embedding, embedding.views, prompt)
+        return self._closer(embedding, prompt, previous)
+
+    def close(self) -> None:
+        """Release the runtime; calling twice is harmless."""
+        self._runtime.close()
+
+    def _closer(self, embedding: Embedding, prompt: Prompt, previous: Seen | None) -> Prediction:
+        """Answer from where the object is seen well, looking for it first where nobody said where it ends."""
+        shape = embedding.frame.shape
+        answer, found, now = None, None, None
+        if previous is not None:
+            found, now = previous.frame.extent(previous.logits), previous.frame.view
+        elif not zoom.is_outlined(prompt):
+            answer = self._answer(embedding, None, prompt, None)
+            found = answer.frame.extent(answer.logits[0])
+        for _ in range(_CLOSER):
+            crop = zoom.choose(zoom.wanted(prompt, found, shape), shape, now)
+            if answer is not None and crop == answer.frame.view:
+                break
+            answer = self._answer(embedding, crop, prompt, previous)
+            found, now = answer.frame.extent(answer.logits[0]), crop
+        assert answer is not None
+        return answer
+
+    def _passing(self, embedding: Embedding, views: Views, prompt: Prompt) -> Prediction:
+        """Answer from a crop that is at hand where one shows the object well, else from the whole slice."""
+        shape = embedding.frame.shape
+        answer, found = None, None
+        if not zoom.is_outlined(prompt):
+            answer = self._answer(embedding, None, prompt, None)
+            found = answer.frame.extent(answer.logits[0])
+        extent = zoom.wanted(prompt, found, shape)
+        crop = zoom.at_hand(extent, shape, views.crops())
+        if answer is not None and crop == answer.frame.view:
+            return answer
+        return self._answer(embedding, crop, prompt, None)
+
+    def _answer(
+        self, embedding: Embedding, crop: Crop | None, prompt: Prompt, previous: Seen | None
+    ) -> Prediction:
+        """Answer from one view of the slice, all of it where `crop` is None."""
+        frame, features = self._view(embedding, crop)
         architecture = self._card.architecture
+        tokens = to_tokens(prompt, frame, 4 * architecture.grid, previous, "mask" in self._card.capabilities)
+        logits, scores = self._runtime.decode(features, tokens.coordinates, tokens.labels, tokens.mask)
         if len(logits) > 1:
             several = tokens.is_unclear or architecture.masks == "candidates"
             chosen = slice(1, None) if several else slice(0, 1)
@@ -80,11 +140,20 @@ class SamSegmenter:
         if prompt.edits is not None:
             masks = [prompt.edits.apply(mask) for mask in masks]
         kept = tuple(float(np.clip(scores[index], 0, 1)) for index in order)
-        return Prediction(prompt, tuple(masks), kept, np.ascontiguousarray(logits[order]), self._card.id)
+        ordered = np.ascontiguousarray(logits[order])
+        return Prediction(prompt, tuple(masks), kept, ordered, self._card.id, frame)
 
-    def close(self) -> None:
-        """Release the runtime; calling twice is harmless."""
-        self._runtime.close()
+    def _view(self, embedding: Embedding, crop: Crop | None) -> tuple[Frame, Any]:
+        """Return a view of the slice and its features, encoding a crop that is not at hand."""
+        views = embedding.views
+        if views is None or crop is None or crop == embedding.frame.view:
+            return embedding.frame, embedding.features
+        frame = replace(embedding.frame, crop=crop)
+        features = views.get(crop)
+        if features is None:
+            features = self._runtime.encode(frame.to_input(views.image))
+            views.put(crop, features)
+        return frame, features
 
 
 def stability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -95,3 +164,9 @@ def stability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     strict, lenient = ((logits > threshold).sum(axis=(1, 2)) for threshold in (1.0, -1.0))
     alike: NDArray[np.float32] = (strict / np.maximum(lenient, 1)).astype(np.float32)
     return alike
+
+
+def _nbytes(features: Any) -> int:
+    """Memory of what an encoder gave: a tuple of arrays, or a handle to them."""
+    parts = features if isinstance(features, tuple) else (features,)
+    return sum(int(getattr(part, "nbytes", 0)) for part in parts)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.preprocess import Frame
+    from napari_medkd.inference.views import Views
     from napari_medkd.models.card import ModelCard
 
 
@@ -23,7 +24,8 @@ class Embedding:
     Parameters
     ----------
     features : object
-        What the runtime's encoder returned, usually ndarray (1, 256, g, g) float32.
+        What the runtime's encoder returned of the whole slice, usually a tuple of ndarray: (1, C, g, g)
+        float32, then finer maps.
     frame : Frame
         How the slice sits in the network's input, with its inverse.
     plane : Plane
@@ -31,7 +33,9 @@ class Embedding:
     key : tuple of str
         (image content id and window, plane, model id): what a cache keeps it under.
     nbytes : int
-        Memory it takes.
+        Memory it takes at most.
+    views : Views or None
+        The slice and its encoded crops, where the model looks closer at small objects.
     """
 
     features: Any
@@ -39,6 +43,33 @@ class Embedding:
     plane: Plane
     key: tuple[str, ...]
     nbytes: int
+    views: Views | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """The logits behind a mask that the user sees, given back to the model with the next prompt.
+
+    Parameters
+    ----------
+    logits : ndarray (h, h) float32
+        In the network's frame.
+    frame : Frame
+        Which part of the slice they are of.
+    """
+
+    logits: NDArray[np.float32]
+    frame: Frame
+
+    def within(self, frame: Frame, side: int) -> NDArray[np.float32]:
+        """Return them as (side, side) logits of another view of the slice, or of the same."""
+        if frame != self.frame:
+            return frame.from_other(self.logits, self.frame, side)
+        if len(self.logits) == side:
+            return self.logits
+        each = len(self.logits) // side
+        pooled: NDArray[np.float32] = self.logits.reshape(side, each, side, each).mean(axis=(1, 3))
+        return pooled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,10 +84,12 @@ class Prediction:
         The candidates at the slice's own resolution, the user's edits applied.
     scores : tuple of float
         Predicted intersection over union of each, 0 to 1.
-    logits : ndarray (candidates, 4g, 4g) float32
+    logits : ndarray (candidates, h, h) float32
         The raw answers in the network's frame, for the next round's mask prompt and for thresholds.
     model_id : str
         Who answered.
+    frame : Frame
+        Which part of the slice the logits are of.
     """
 
     prompt: Prompt
@@ -64,6 +97,11 @@ class Prediction:
     scores: tuple[float, ...]
     logits: NDArray[np.float32]
     model_id: str
+    frame: Frame
+
+    def seen(self, choice: int) -> Seen:
+        """Return what stands behind one of the masks, for the prompt that refines it."""
+        return Seen(self.logits[choice], self.frame)
 
 
 class Segmenter(Protocol):
@@ -84,13 +122,13 @@ class Segmenter(Protocol):
         ...
 
     def predict(
-        self, embedding: Embedding, prompt: Prompt, previous: NDArray[np.float32] | None = None
+        self, embedding: Embedding, prompt: Prompt, previous: Seen | None = None, *, quick: bool = False
     ) -> Prediction:
         """Answer `prompt` on an encoded slice.
 
-        `previous` are the (4g, 4g) logits of the candidate that the user sees, given back to models that
-        understand a mask prompt. Raises `InvalidPrompt` where the prompt misses the slice or is of a kind
-        that the model does not understand.
+        `previous` is the candidate that the user sees, given back to models that understand a mask prompt.
+        `quick` answers from what is encoded already, for a preview. Raises `InvalidPrompt` where the prompt
+        misses the slice or is of a kind that the model does not understand.
         """
         ...
 

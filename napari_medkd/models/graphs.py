@@ -13,29 +13,34 @@ if TYPE_CHECKING:
 
 
 class EncoderGraph(nn.Module):
-    """image (1, 3, S, S) → features (1, C, g, g)."""
+    """image (1, 3, S, S) → features (1, C, g, g) and the finer maps that the decoder wants."""
 
     def __init__(self, model: PromptableModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Encode one image."""
         return self.model.encode(image)
 
 
 class DecoderGraph(nn.Module):
-    """One prompt → logits (1, M, 4g, 4g) and scores (1, M); `has_mask` (1,) is 1 where `mask` counts."""
+    """One prompt → logits (1, M, h, h) and scores (1, M); `has_mask` (1,) is 1 where `mask` counts."""
 
     def __init__(self, model: PromptableModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(
-        self, features: Tensor, coordinates: Tensor, labels: Tensor, mask: Tensor, has_mask: Tensor
+        self,
+        features: tuple[Tensor, ...],
+        coordinates: Tensor,
+        labels: Tensor,
+        mask: Tensor,
+        has_mask: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Answer one prompt."""
-        without = self.model.embed_no_mask(features)
+        without = self.model.embed_no_mask(features[0])
         dense = has_mask * self.model.embed_mask(mask) + (1 - has_mask) * without
         sparse = self.model.embed_tokens(coordinates, labels)
         return self.model.decode_embedded(features, sparse, dense)

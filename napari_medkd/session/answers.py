@@ -14,13 +14,10 @@ from napari_medkd.session.worker import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
-    from napari_medkd.inference.segmenter import Embedding, Prediction, Segmenter
+    from napari_medkd.inference.segmenter import Embedding, Prediction, Seen, Segmenter
     from napari_medkd.session.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -73,7 +70,7 @@ class Answers:
     def ask(
         self,
         prompt: Prompt,
-        previous: NDArray[np.float32] | None,
+        previous: Seen | None,
         done: Callable[[Prediction | MedkdError], None],
     ) -> None:
         """Answer a prompt, encoding its slice before where it is not; the newest prompt wins."""
@@ -91,7 +88,9 @@ class Answers:
 
         def work() -> Prediction | None:
             embedding = self._cached(volume, segmenter, prompt.plane)
-            return self._decode(segmenter, embedding, prompt, None) if embedding is not None else None
+            if embedding is None:
+                return None
+            return self._decode(segmenter, embedding, prompt, None, quick=True)
 
         def finish(result: Prediction | Exception | None) -> None:
             if isinstance(result, Exception):
@@ -143,10 +142,15 @@ class Answers:
         return volume.content_id, window.low, window.high, plane, segmenter.card.id, segmenter.runtime_name
 
     def _decode(
-        self, segmenter: Segmenter, embedding: Embedding, prompt: Prompt, previous: NDArray[np.float32] | None
+        self,
+        segmenter: Segmenter,
+        embedding: Embedding,
+        prompt: Prompt,
+        previous: Seen | None,
+        quick: bool = False,
     ) -> Prediction:
         start = time.perf_counter()
-        prediction = segmenter.predict(embedding, prompt, previous)
+        prediction = segmenter.predict(embedding, prompt, previous, quick=quick)
         self.seconds = time.perf_counter() - start
         return prediction
 

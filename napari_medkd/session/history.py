@@ -14,6 +14,7 @@ from napari_medkd.session.state import Proposal
 
 if TYPE_CHECKING:
     from napari_medkd.core.prompts import Prompt
+    from napari_medkd.inference.preprocess import Frame
     from napari_medkd.session.classes import ClassTable
     from napari_medkd.session.diff import Diff
     from napari_medkd.session.state import CommittedObject
@@ -37,7 +38,9 @@ class Draft:
     logits : bytes
         The candidates' logits, compressed float16: enough for the next round's mask prompt.
     logits_shape : tuple of int
-        (candidates, 4g, 4g).
+        (candidates, h, h).
+    frame : Frame or None
+        Which part of the slice they are of; None where no model made the mask.
     awaits : bool
         Whether the answer to the prompt was still to come, so that it must be asked again.
     """
@@ -47,6 +50,7 @@ class Draft:
     scores: tuple[float, ...] = ()
     logits: bytes = b""
     logits_shape: tuple[int, ...] = ()
+    frame: Frame | None = None
     model_id: str = ""
     choice: int = 0
     score: float | None = None
@@ -70,6 +74,7 @@ class Draft:
             answer.scores,
             zlib.compress(half.tobytes(), 1),
             half.shape,
+            answer.frame,
             answer.model_id,
             proposal.choice,
             proposal.score,
@@ -91,9 +96,10 @@ class Draft:
         masks = tuple(mask.unpack() for mask in self.masks)
         mask = masks[self.choice]
         answer = None
-        if self.scores:
+        if self.frame is not None:
             raw = np.frombuffer(zlib.decompress(self.logits), np.float16).reshape(self.logits_shape)
-            answer = Prediction(prompt, masks, self.scores, raw.astype(np.float32), self.model_id)
+            logits = raw.astype(np.float32)
+            answer = Prediction(prompt, masks, self.scores, logits, self.model_id, self.frame)
             mask = prompt.edits.apply(mask) if prompt.edits is not None else mask
         return prompt, Proposal(prompt, mask, self.choice, len(masks), self.score, answer, self.object_id)
 

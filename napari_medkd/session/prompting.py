@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_medkd.core.prompts import Prompt
-    from napari_medkd.inference.segmenter import Prediction, Segmenter
+    from napari_medkd.inference.segmenter import Prediction, Seen, Segmenter
 
 
 def check(prompt: Prompt, shape: tuple[int, int, int], segmenter: Segmenter | None) -> None:
@@ -87,8 +87,8 @@ def cycled(proposal: Proposal, step: int) -> Proposal | None:
     return answered(proposal.prompt, proposal.prediction, choice, proposal.object_id)
 
 
-def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) -> NDArray[np.float32] | None:
-    """Return the logits behind the mask on the screen where `prompt` refines it, for the same model.
+def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) -> Seen | None:
+    """Return what stands behind the mask on the screen where `prompt` refines it, for the same model.
 
     Not where a prompt was moved or taken away: the old mask would still say it.
     """
@@ -104,8 +104,7 @@ def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) ->
     )
     if shown.prediction.model_id != segmenter.card.id or not adds_only:
         return None
-    logits: NDArray[np.float32] = shown.prediction.logits[shown.choice]
-    return logits
+    return shown.prediction.seen(shown.choice)
 
 
 def nothing_open() -> InvalidPrompt:

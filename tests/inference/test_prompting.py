@@ -8,6 +8,7 @@ from napari_medkd.core.prompts import Box, Edits, Point, Prompt, Stroke
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
+from napari_medkd.inference.segmenter import Seen
 from napari_medkd.models.card import Preprocessing
 from napari_medkd.models.litemedsam import CARD as LITEMEDSAM
 
@@ -17,7 +18,8 @@ SIDE = 100
 
 
 def tokens(prompt, previous=None, with_mask=True):
-    return to_tokens(prompt, FRAME, SIDE, previous, with_mask)
+    seen = Seen(previous, FRAME) if previous is not None else None
+    return to_tokens(prompt, FRAME, SIDE, seen, with_mask)
 
 
 def test_a_point_is_followed_by_padding():

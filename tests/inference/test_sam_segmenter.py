@@ -11,6 +11,7 @@ from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import Window
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.inference.sam_segmenter import SamSegmenter, stability
+from napari_medkd.inference.segmenter import Seen
 
 PLANE = Plane(0, 0)
 CLICK = Prompt(PLANE, points=(Point(20, 30),))
@@ -26,7 +27,7 @@ class RecordingRuntime:
         self.closed = False
 
     def encode(self, image):
-        return image[:, :1, ::16, ::16].copy()
+        return (image[:, :1, ::16, ::16].copy(),)
 
     def decode(self, features, coordinates, labels, mask):
         self.asked.append((coordinates, labels, mask))
@@ -100,10 +101,10 @@ def test_painted_pixels_are_in_every_candidate(segmenter, volume):
 
 
 def test_the_mask_goes_back_to_models_that_take_it_only(make_card, runtime, volume):
-    previous = np.ones((16, 16), np.float32)
     for capabilities, expected in (("point mask", True), ("point", False)):
         segmenter = SamSegmenter(make_card(capabilities=capabilities), runtime)
-        segmenter.predict(segmenter.embed(volume, PLANE), CLICK, previous)
+        embedding = segmenter.embed(volume, PLANE)
+        segmenter.predict(embedding, CLICK, Seen(np.ones((16, 16), np.float32), embedding.frame))
         assert (runtime.asked[-1][2] is not None) is expected
 
 
@@ -126,7 +127,7 @@ def test_the_key_names_image_window_slice_and_model(segmenter, make_card, runtim
 def test_an_embedding_knows_its_size_and_frame(segmenter, volume):
     embedding = segmenter.embed(volume, Plane(1, 5))
     assert embedding.frame.shape == (3, 60)
-    assert embedding.nbytes == embedding.features.nbytes > 0
+    assert embedding.nbytes == embedding.features[0].nbytes > 0
 
 
 def test_a_prompt_outside_is_refused_before_the_network_is_asked(segmenter, runtime, volume):

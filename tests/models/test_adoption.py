@@ -73,9 +73,9 @@ def test_a_published_file_answers_prompts(file_of, tmp_path, model_id):
     segmenter = load_segmenter(model_id, store=store, device="cpu", runtime="torch")
     image = np.random.default_rng(0).integers(0, 255, (2, 40, 60), dtype=np.uint8)
     embedding = segmenter.embed(Volume.from_array(image), PLANE)
-    assert embedding.features.shape == (1, 256, 64, 64)
+    assert embedding.features[0].shape == (1, 256, 64, 64)
     point = segmenter.predict(embedding, Prompt(PLANE, points=(Point(20, 30),)))
-    box = segmenter.predict(embedding, Prompt(PLANE).with_box(Box(5, 5, 30, 50)), point.logits[0])
+    box = segmenter.predict(embedding, Prompt(PLANE).with_box(Box(5, 5, 30, 50)), point.seen(0))
     assert (len(point.masks), len(box.masks)) == (3, 1)
     for prediction in (point, box):
         assert all(mask.shape == (40, 60) for mask in prediction.masks)

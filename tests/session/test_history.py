@@ -5,18 +5,22 @@ import pytest
 
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Edits, Point, Prompt
+from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.segmenter import Prediction
+from napari_medkd.inference.zoom import Crop
+from napari_medkd.models.card import Preprocessing
 from napari_medkd.session.history import Draft, History, Step
 from napari_medkd.session.prompting import answered
 from napari_medkd.session.state import Proposal
 
+FRAME = Frame((9, 11), Preprocessing(), Crop(1, 2, 9, 10))
 PROMPT = Prompt(Plane(0, 1), points=(Point(3, 4),))
 
 
 def prediction(rng):
     masks = tuple(rng.random((9, 11)) < 0.5 for _ in range(3))
     logits = rng.normal(0, 10, (3, 16, 16)).astype(np.float32)
-    return Prediction(PROMPT, masks, (0.9, 0.8, 0.7), logits, "threshold")
+    return Prediction(PROMPT, masks, (0.9, 0.8, 0.7), logits, "threshold", FRAME)
 
 
 def test_a_draft_brings_the_whole_proposal_back():
@@ -32,6 +36,7 @@ def test_a_draft_brings_the_whole_proposal_back():
     for mask, other in zip(again.prediction.masks, shown.prediction.masks, strict=True):
         assert np.array_equal(mask, other)
     assert np.allclose(again.prediction.logits, shown.prediction.logits, rtol=1e-3)
+    assert again.prediction.frame == FRAME
 
 
 def test_extreme_logits_stay_finite():

@@ -242,7 +242,7 @@ def test_the_mask_on_the_screen_is_given_back_when_a_click_is_added(session, seg
     shown = session.proposal.prediction.logits[1]  # of the larger one
     session.set_prompt(LEFT.with_point(Point(25, 40)))
     assert segmenter.previous[0] is None
-    assert np.array_equal(segmenter.previous[1], shown)
+    assert np.array_equal(segmenter.previous[1].logits, shown)
 
 
 def test_a_moved_click_starts_afresh(session, segmenter):

@@ -21,7 +21,10 @@ class Runtime(Protocol):
         ...
 
     def encode(self, image: NDArray[np.float32]) -> Any:
-        """Encode a normalised, padded image (1, 3, S, S) to features (1, C, g, g) or a handle to them."""
+        """Encode a normalised, padded image (1, 3, S, S) to a tuple of features, or to a handle to them.
+
+        The first are (1, C, g, g); finer maps follow where the model's decoder wants any.
+        """
         ...
 
     def decode(
@@ -47,8 +50,9 @@ class Runtime(Protocol):
 
         Returns
         -------
-        logits : ndarray (M, 4g, 4g)
-            M is 1, or 4: the answer to a clear prompt, then three candidates for an unclear one.
+        logits : ndarray (M, h, h)
+            h is the card's `logit_side`; M is 1, or 4: the answer to a clear prompt, then three candidates
+            for an unclear one.
         scores : ndarray (M,)
             Predicted intersection over union.
         """

@@ -35,13 +35,13 @@ _numbers = itertools.count(1)
 class ChildFeatures:
     """Features that came from a child, and the number under which it may still hold them."""
 
-    array: NDArray[np.float32]
+    arrays: tuple[NDArray[np.float32], ...]
     number: int
 
     @property
     def nbytes(self) -> int:
         """Memory they take here."""
-        return self.array.nbytes
+        return sum(array.nbytes for array in self.arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class ChildRuntime:
         """Answer one prompt; see `Runtime.decode`."""
         answer = self._call("decode", features.number, None, coordinates, labels, mask)
         if answer is None:  # the child no longer holds these features
-            answer = self._call("decode", features.number, features.array, coordinates, labels, mask)
+            answer = self._call("decode", features.number, features.arrays, coordinates, labels, mask)
         logits, scores = answer
         return logits, scores
 

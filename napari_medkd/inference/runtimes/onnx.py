@@ -33,6 +33,7 @@ class OnnxRuntime:
         self._device = device
         self._encoder = _session(encoder, device, self._threads)
         self._decoder = _session(decoder, device, self._threads)
+        self._features = [node.name for node in self._encoder.get_outputs()]
         inputs = {node.name: node.shape for node in self._decoder.get_inputs()}
         self._blank = np.zeros((1, 1, *inputs["mask"][2:]), np.float32)
 
@@ -43,12 +44,9 @@ class OnnxRuntime:
             return f"ONNX Runtime, CPU, {self._threads} threads"
         return f"ONNX Runtime, {self._device.upper()}"
 
-    def encode(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Encode a normalised, padded image (1, 3, S, S)."""
-        features: NDArray[np.float32] = _run(
-            self._encoder, ["features"], {"image": image}, _giving_back(self._device)
-        )[0]
-        return features
+        return tuple(_run(self._encoder, self._features, {"image": image}, _giving_back(self._device)))
 
     def decode(
         self,
@@ -62,7 +60,7 @@ class OnnxRuntime:
             self._decoder,
             ["logits", "scores"],
             {
-                "features": features,
+                **dict(zip(self._features, features, strict=True)),
                 "coordinates": coordinates,
                 "labels": labels,
                 "mask": self._blank if mask is None else mask,

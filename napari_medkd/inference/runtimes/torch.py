@@ -48,11 +48,11 @@ class TorchRuntime:
             return f"torch, {torch.cuda.get_device_name(self._device)}"
         return f"torch, CPU, {torch.get_num_threads()} threads"
 
-    def encode(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Encode a normalised, padded image (1, 3, S, S)."""
         with torch.inference_mode(), _sentences():
             pixels = self._tensor(image).contiguous(memory_format=torch.channels_last)
-            return _array(self._model.encode(pixels).contiguous())
+            return tuple(_array(feature.contiguous()) for feature in self._model.encode(pixels))
 
     def decode(
         self,
@@ -65,7 +65,10 @@ class TorchRuntime:
         with torch.inference_mode(), _sentences():
             previous = None if mask is None else self._tensor(mask)
             logits, scores = self._model.decode(
-                self._tensor(features), self._tensor(coordinates), self._tensor(labels), previous
+                [self._tensor(feature) for feature in features],
+                self._tensor(coordinates),
+                self._tensor(labels),
+                previous,
             )
             return _array(logits[0]), _array(scores[0])
 

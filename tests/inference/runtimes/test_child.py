@@ -36,10 +36,10 @@ def child(choice):
 def test_answers_are_those_of_the_same_runtime_here(child, choice, store):
     here = open_runtime(choice, store)
     features = child.encode(IMAGE)
-    np.testing.assert_array_equal(features.array, here.encode(IMAGE))
-    assert features.nbytes == features.array.nbytes
+    np.testing.assert_array_equal(features.arrays[0], here.encode(IMAGE)[0])
+    assert features.nbytes == features.arrays[0].nbytes
     for found, expected in zip(
-        child.decode(features, *PROMPT), here.decode(features.array, *PROMPT), strict=True
+        child.decode(features, *PROMPT), here.decode(features.arrays, *PROMPT), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
     assert child.name == "ONNX Runtime, CPU, 1 threads, in its own process"
@@ -135,9 +135,9 @@ def test_torch_in_a_child_answers_like_torch_here(torch_store):
     away = ChildRuntime(choice)
     try:
         features = away.encode(IMAGE)
-        np.testing.assert_allclose(features.array, here.encode(IMAGE), atol=1e-5)
+        np.testing.assert_allclose(features.arrays[0], here.encode(IMAGE)[0], atol=1e-5)
         for found, expected in zip(
-            away.decode(features, *PROMPT), here.decode(features.array, *PROMPT), strict=True
+            away.decode(features, *PROMPT), here.decode(features.arrays, *PROMPT), strict=True
         ):
             np.testing.assert_allclose(found, expected, atol=1e-4)
     finally:

@@ -20,7 +20,7 @@ def runtime(onnx_pair):
 def test_encode_and_decode(runtime):
     image = np.full((1, 3, 64, 64), 3, np.float32)
     features = runtime.encode(image)
-    assert features.shape == (1, 3, 4, 4)
+    assert [feature.shape for feature in features] == [(1, 3, 4, 4)]
     logits, scores = runtime.decode(features, COORDINATES, LABELS, None)
     np.testing.assert_allclose(logits, np.full((1, 16, 16), 2), rtol=1e-6)
     assert scores == pytest.approx([0.3])  # any number of tokens
@@ -28,7 +28,7 @@ def test_encode_and_decode(runtime):
 
 def test_a_mask_counts_where_it_is_given(runtime):
     mask = np.random.default_rng(0).normal(size=(1, 1, 16, 16)).astype(np.float32)
-    logits, _ = runtime.decode(np.zeros((1, 3, 4, 4), np.float32), COORDINATES, LABELS, mask)
+    logits, _ = runtime.decode((np.zeros((1, 3, 4, 4), np.float32),), COORDINATES, LABELS, mask)
     np.testing.assert_allclose(logits, mask[0], rtol=1e-6)
 
 

@@ -16,7 +16,7 @@ def test_shapes_and_repeatability(torch_store):
     runtime = open_runtime(choice(torch_store), torch_store)
     image = np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32)
     features = runtime.encode(image)
-    assert features.shape == (1, 256, 4, 4) and features.dtype == np.float32
+    assert [feature.shape for feature in features] == [(1, 256, 4, 4)] and features[0].dtype == np.float32
     prompt = np.array([[[5, 5], [0, 0]]], np.float32), np.array([[1, -1]], np.float32)
     logits, scores = runtime.decode(features, *prompt, None)
     assert logits.shape == (4, 16, 16) and scores.shape == (4,)
