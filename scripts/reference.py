@@ -43,6 +43,7 @@ def pages() -> dict[Path, str]:
         reference / "formats.md": formats(),
         reference / "model-card.md": model_card(),
         ROOT / "docs" / "guides" / "models.md": models(),
+        ROOT / "docs" / "guides" / "train.md": train(),
         reference / "json.md": json_outputs(),
         ROOT / "docs" / "changelog.md": (ROOT / "CHANGELOG.md").read_text("utf-8"),
     }
@@ -160,6 +161,36 @@ def models() -> str:
     return text.replace("{{table}}", table(columns, rows))
 
 
+def train() -> str:
+    """Describe recipes, the order of a run and its events from their models."""
+    from napari_medkd.runs.events import KINDS
+    from napari_medkd.runs.spec import RunSpec
+    from src_training.recipes import load
+
+    recipes = load()
+    rows = [
+        (
+            f"`{kind.model_fields['kind'].default}`",
+            " ".join((kind.__doc__ or "").split()),
+            "<br>".join(
+                f"`{name}`: {_type(field.annotation)}. {field.description}"
+                for name, field in kind.model_fields.items()
+                if name not in ("v", "t", "kind")
+            ),
+        )
+        for kind in KINDS
+    ]
+    places = {
+        "{{recipes}}": table(("Recipe", "What it trains"), [(f"`{n}`", recipes[n].title) for n in recipes]),
+        "{{spec}}": fields(RunSpec, defaults=False),
+        "{{events}}": table(("Kind", "When", "What it carries"), rows),
+    }
+    text = (ROOT / "docs" / "guides" / "train.in.md").read_text("utf-8")
+    for place, content in places.items():
+        text = text.replace(place, content)
+    return text
+
+
 def model_card() -> str:
     """Describe the fields of a model card."""
     from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
@@ -177,7 +208,7 @@ def model_card() -> str:
 
 def json_outputs() -> str:
     """Describe what ``--json`` prints."""
-    from napari_medkd.cli import reports
+    from napari_medkd.cli import reports, run_report
 
     parts = [
         "# JSON output",
@@ -191,6 +222,8 @@ def json_outputs() -> str:
         reports.ModelsReport,
         reports.ModelReport,
         reports.ExportReport,
+        run_report.RunReport,
+        run_report.RunsReport,
         reports.ClickReport,
         reports.WindowReport,
     )

@@ -65,22 +65,21 @@ class Terminal:
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
-        self._figures: dict[str, str] = {}
+        self._values: dict[str, dict[str, float]] = {}
 
     def __call__(self, event: events.Event) -> None:
         """Show one event."""
         if isinstance(event, events.Started):
             for task in self._tasks.values():
                 self._bars.remove_task(task)
-            self._tasks, self._figures = {}, {}
+            self._tasks, self._values = {}, {}
         elif isinstance(event, events.Stage):
             self._task(event.name, f"{event.name} ({event.index + 1}/{event.count})", event.steps)
         elif isinstance(event, events.Metric):
-            self._figures[event.stage] = figures(event.values)
-            self._bars.update(self._task(event.stage), note=self._figures[event.stage])
+            self._values[event.stage] = self._values.get(event.stage, {}) | event.values
         elif isinstance(event, events.Progress):
-            note = "  ".join(filter(None, (left(event.seconds_left), self._figures.get(event.stage, ""))))
-            task = self._task(event.stage)
+            task, values = self._task(event.stage), self._values.get(event.stage, {})
+            note = "  ".join(filter(None, (left(event.seconds_left), figures(values))))
             self._bars.update(task, completed=event.step, total=event.total or None, note=note)
         elif sentence := spoken(event):
             self._bars.console.print(sentence, markup=False, highlight=False)
@@ -97,18 +96,23 @@ class Lines:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._last = 0.0
-        self._figures = ""
+        self._values: dict[str, float] = {}
 
     def __call__(self, event: events.Event) -> None:
         """Write one event, or nothing."""
         if isinstance(event, events.Stage):
+            self._values = {}
             self._write(f"Stage {event.index + 1} of {event.count}: {event.name}, {event.steps} steps")
         elif isinstance(event, events.Metric):
-            self._figures = figures(event.values)
+            self._values |= event.values
         elif isinstance(event, events.Progress):
             if event.t - self._last >= _QUIET_SECONDS or event.step == event.total:
                 self._last = event.t
-                words = (f"{event.stage} {event.step}/{event.total}", left(event.seconds_left), self._figures)
+                words = (
+                    f"{event.stage} {event.step}/{event.total}",
+                    left(event.seconds_left),
+                    figures(self._values),
+                )
                 self._write("  ".join(filter(None, words)))
         elif sentence := spoken(event):
             self._write(sentence)
