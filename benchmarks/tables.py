@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks import accuracy_tables
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -15,7 +17,14 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 def main() -> None:
     """Rewrite what stands between each pair of markers."""
     page = PAGE.read_text(encoding="utf-8")
-    for name, table in (("latency", latency), ("accuracy", accuracy), ("robustness", robustness)):
+    tables = {
+        "latency": latency,
+        "models": accuracy_tables.models,
+        "generalisation": accuracy_tables.generalisation,
+        "accuracy": accuracy,
+        "robustness": robustness,
+    }
+    for name, table in tables.items():
         file = RESULTS / f"{name}.json"
         if file.exists():
             page = fill(page, name, table(json.loads(file.read_text(encoding="utf-8"))))
