@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_medkd.inference.preprocess import Frame
+from napari_medkd.inference.zoom import Crop, Extent
 from napari_medkd.models.card import Preprocessing
 
 LITE = Preprocessing(size=256, interpolation="area", normalise="min-max")
@@ -169,3 +170,97 @@ def test_a_click_on_a_1024_image_costs_a_few_milliseconds():
         frame.to_mask(logits)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.02  # measured 1 ms; generous for a busy machine
+
+
+# --- crops ---
+
+CROPS = [
+    ((512, 512), Crop(100, 200, 228, 328)),
+    ((767, 1023), Crop(0, 900, 123, 1023)),
+    ((91, 37), Crop(11, 0, 75, 37)),
+    ((1000, 1), Crop(936, 0, 1000, 1)),
+    ((333, 517), Crop(7, 13, 104, 110)),
+]
+crops = pytest.mark.parametrize(("shape", "crop"), CROPS)
+
+
+@both
+@crops
+def test_a_crop_is_seen_as_an_image_of_its_own(rng, shape, crop, preprocessing):
+    """Everything about a crop is what it is for the pixels cut out, but for where they lie."""
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    frame, alone = Frame(shape, preprocessing, crop), Frame(crop.shape, preprocessing)
+    np.testing.assert_array_equal(frame.to_input(image), alone.to_input(image[crop.pixels]))
+    points = rng.uniform(0, crop.shape, (9, 2))
+    np.testing.assert_allclose(
+        frame.to_prompt(points + (crop.top, crop.left)), alone.to_prompt(points), rtol=1e-4, atol=1e-3
+    )
+    logits = rng.normal(size=(64, 64)).astype(np.float32)
+    mask = frame.to_mask(logits)
+    np.testing.assert_array_equal(mask[crop.pixels], alone.to_mask(logits))
+    mask[crop.pixels] = False
+    assert mask.shape == shape and not mask.any()
+    values = rng.random(shape)
+    np.testing.assert_array_equal(
+        frame.to_low_resolution(values, 64), alone.to_low_resolution(values[crop.pixels], 64)
+    )
+
+
+@both
+@crops
+def test_the_whole_slice_is_the_crop_of_everything(rng, shape, crop, preprocessing):
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    whole, same = Frame(shape, preprocessing), Frame(shape, preprocessing, Crop.whole(shape))
+    assert whole.view == same.view
+    np.testing.assert_array_equal(whole.to_input(image), same.to_input(image))
+
+
+@both
+@crops
+def test_the_extent_of_logits_is_that_of_their_mask(shape, crop, preprocessing):
+    frame = Frame(shape, preprocessing, crop)
+    logits = np.full((64, 64), -5, np.float32)
+    rows, columns = (max(3, round(64 * part / preprocessing.size)) for part in frame.fitted)
+    logits[rows // 3 : 1 + 2 * rows // 3, columns // 4 : 1 + columns // 2] = 5
+    found, exact = frame.extent(logits), Extent.of_mask(frame.to_mask(logits))
+    wide = [
+        1 + size / 64 * full / part
+        for full, part, size in zip(crop.shape, frame.fitted, [preprocessing.size] * 2, strict=True)
+    ]
+    assert abs(found.top - exact.top) <= wide[0] and abs(found.bottom - exact.bottom) <= wide[0]
+    assert abs(found.left - exact.left) <= wide[1] and abs(found.right - exact.right) <= wide[1]
+    assert crop.top <= found.top <= found.bottom <= crop.bottom - 1
+    assert frame.extent(np.full((64, 64), -1, np.float32)) is None
+
+
+def smooth(frame, side, centre, radius):
+    """Logits of a disc in the slice, in a view."""
+    rows, columns = np.mgrid[: frame.shape[0], : frame.shape[1]]
+    return frame.to_low_resolution(radius - np.hypot(rows - centre[0], columns - centre[1]), side)
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (401, 600)])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (None, Crop(100, 120, 300, 320)),
+        (Crop(100, 120, 300, 320), None),
+        (Crop(100, 120, 300, 320), Crop(120, 130, 320, 330)),
+    ],
+)
+def test_logits_of_one_view_name_the_same_pixels_in_another(shape, source, target):
+    before, after = (Frame(shape, Preprocessing(size=256), crop) for crop in (source, target))
+    logits = smooth(before, 128, (210, 225), 60)
+    moved = after.from_other(logits, before, 64)
+    assert moved.shape == (64, 64) and moved.dtype == np.float32
+    wanted, found = before.to_mask(logits), after.to_mask(moved)
+    assert (wanted & found).sum() / (wanted | found).sum() > 0.95
+
+
+def test_what_another_view_does_not_show_is_not_the_object():
+    before = Frame((512, 512), Preprocessing(size=256), Crop(0, 0, 128, 128))
+    after = Frame((512, 512), Preprocessing(size=256), Crop(64, 64, 192, 192))
+    moved = after.from_other(np.full((128, 128), 7, np.float32), before, 64)
+    assert (moved[:31, :31] > 6).all() and (moved[33:] == -1).all() and (moved[:, 33:] == -1).all()
+    apart = Frame((512, 512), Preprocessing(size=256), Crop(300, 300, 400, 400))
+    assert (apart.from_other(np.full((128, 128), 7, np.float32), before, 64) == -1).all()

@@ -139,3 +139,145 @@ def test_a_prompt_outside_is_refused_before_the_network_is_asked(segmenter, runt
 def test_close_closes_the_runtime(segmenter, runtime):
     segmenter.close()
     assert runtime.closed
+
+
+# --- looking closer ---
+
+
+class DiscRuntime:
+    """Encodes the brightness of each pixel of its view; answers with the bright ones, whatever was asked."""
+
+    name = "discs"
+
+    def __init__(self):
+        self.encoded, self.decoded = 0, []
+
+    def encode(self, image):
+        self.encoded += 1
+        return image[0, 0].reshape(32, 2, 32, 2).mean((1, 3)) - 1, np.zeros(1, np.float32)
+
+    def decode(self, features, coordinates, labels, mask):
+        self.decoded.append((coordinates, labels, mask))
+        logits = np.repeat(features[0][np.newaxis], 4, axis=0)
+        return np.ascontiguousarray(logits), np.array([0.5, 0.9, 0.6, 0.7], np.float32)
+
+    def close(self):
+        pass
+
+
+def discs(*places, shape=(500, 640)):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    image = np.zeros(shape, np.uint8)
+    for row, column, radius in places:
+        image[np.hypot(rows - row, columns - column) <= radius] = 255
+    return Volume.from_array(image[np.newaxis])
+
+
+@pytest.fixture
+def closer(make_card):
+    """A segmenter that zooms; its logits have 8 cells a cell of the embedding, its mask prompt 4."""
+    card = make_card()
+    architecture = card.architecture.model_copy(update={"zoom": True, "logits_per_cell": 8})
+    return SamSegmenter(card.model_copy(update={"architecture": architecture}), DiscRuntime())
+
+
+SMALL = (200, 300, 30)
+ON_SMALL = Prompt(PLANE, points=(Point(200, 300),))
+
+
+def overlap(mask, other):
+    return (mask & other).sum() / (mask | other).sum()
+
+
+def test_a_small_object_is_answered_from_a_crop_around_it(closer):
+    volume = discs(SMALL)
+    embedding = closer.embed(volume, PLANE)
+    found = closer.predict(embedding, ON_SMALL)
+    crop = found.frame.view
+    assert crop.shape[0] == crop.shape[1] and 64 <= crop.shape[0] <= 200
+    assert len(found.masks) == 3 and found.masks[0].shape == (500, 640)
+    truth = volume.data[0] > 0
+    assert overlap(found.masks[0], truth) > 0.93
+    whole = closer.predict(embedding, ON_SMALL, quick=False)
+    assert whole.frame.view == crop and closer._runtime.encoded == 2  # the crop was kept
+
+
+def test_what_is_still_tiny_in_its_crop_is_looked_at_from_closer_once_more(closer):
+    volume = discs((200, 300, 12))
+    found = closer.predict(closer.embed(volume, PLANE), ON_SMALL)
+    assert found.frame.view.shape == (64, 64) and closer._runtime.encoded == 3
+    assert overlap(found.masks[0], volume.data[0] > 0) > 0.9
+
+
+def test_a_large_object_is_answered_from_the_whole_slice_at_once(closer):
+    embedding = closer.embed(discs((250, 300, 200)), PLANE)
+    found = closer.predict(embedding, Prompt(PLANE, points=(Point(250, 300),)))
+    assert found.frame == embedding.frame
+    assert closer._runtime.encoded == 1 and len(closer._runtime.decoded) == 1
+
+
+def test_a_box_is_looked_at_without_a_first_look(closer):
+    embedding = closer.embed(discs(SMALL), PLANE)
+    found = closer.predict(embedding, Prompt(PLANE, box=Box(168, 268, 232, 332)))
+    assert found.frame.view.shape == (130, 130)
+    assert len(closer._runtime.decoded) == 1
+    (corners, labels, _) = closer._runtime.decoded[0]
+    assert labels.tolist() == [[2, 3]] and corners.min() > 10 and corners.max() < 54  # the middle half
+
+
+def test_a_correction_stays_in_its_crop_and_gives_the_answer_back(closer):
+    embedding = closer.embed(discs(SMALL), PLANE)
+    first = closer.predict(embedding, ON_SMALL)
+    corrected = ON_SMALL.with_point(Point(200, 335, positive=False)).with_point(Point(10, 10, positive=False))
+    second = closer.predict(embedding, corrected, first.seen(0))
+    assert second.frame == first.frame and closer._runtime.encoded == 2
+    coordinates, labels, mask = closer._runtime.decoded[-1]
+    assert labels.tolist() == [[1, 0, -1]]  # what is out of sight was left out
+    np.testing.assert_allclose(mask[0, 0], first.logits[0].reshape(16, 2, 16, 2).mean((1, 3)), rtol=1e-5)
+
+
+def test_a_point_outside_the_crop_is_looked_at_from_further_away(closer):
+    embedding = closer.embed(discs(SMALL, (200, 420, 15)), PLANE)
+    first = closer.predict(embedding, Prompt(PLANE, box=Box(168, 268, 232, 332)))
+    second = closer.predict(embedding, ON_SMALL.with_point(Point(200, 420)), first.seen(0))
+    assert second.masks[0][200, 300] and second.masks[0][200, 420]
+    assert second.frame.view.contains(np.array([[200.0, 300], [200, 420]])).all()
+
+
+def test_an_object_that_reaches_out_of_its_crop_is_looked_at_again(closer):
+    volume = discs((200, 300, 60))
+    embedding = closer.embed(volume, PLANE)
+    first = closer.predict(embedding, Prompt(PLANE, box=Box(190, 290, 210, 310)))
+    second = closer.predict(embedding, ON_SMALL, first.seen(0))
+    assert overlap(second.masks[0], volume.data[0] > 0) > 0.9
+
+
+def test_a_preview_encodes_nothing_and_uses_a_crop_that_is_there(closer):
+    embedding = closer.embed(discs(SMALL), PLANE)
+    assert closer.predict(embedding, ON_SMALL, quick=True).frame == embedding.frame
+    assert closer.predict(embedding, Prompt(PLANE, box=Box(168, 268, 232, 332)), quick=True).frame == (
+        embedding.frame
+    )
+    assert closer._runtime.encoded == 1
+    crop = closer.predict(embedding, ON_SMALL).frame
+    assert closer.predict(embedding, ON_SMALL, quick=True).frame == crop
+    assert closer._runtime.encoded == 2
+
+
+def test_a_slice_keeps_a_few_crops_and_counts_them(closer):
+    places = [(60 + 120 * row, 60 + 130 * column, 12) for row in range(3) for column in range(4)]
+    embedding = closer.embed(discs(*places), PLANE)
+    one = sum(feature.nbytes for feature in embedding.features)
+    assert embedding.nbytes == 5 * one + 500 * 640  # grey: one channel is kept
+    for row, column, radius in places:
+        near, far = (row - radius, column - radius), (row + radius, column + radius)
+        closer.predict(embedding, Prompt(PLANE, box=Box.between(near, far)))
+    assert closer._runtime.encoded == 1 + len(places)
+    assert len(embedding.views.crops()) == 4
+
+
+def test_crops_of_a_coloured_slice_are_seen_in_colour(closer):
+    image = np.zeros((1, 300, 300, 3), np.uint8)
+    image[0, 100:120, 100:120, 1] = 200
+    embedding = closer.embed(Volume.from_array(image), PLANE)
+    np.testing.assert_array_equal(embedding.views.image, image[0])
