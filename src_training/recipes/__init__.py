@@ -15,7 +15,7 @@ __all__ = ["Recipe", "RecipeConfig", "load"]
 _MODULES = ("interactive",)
 
 
-def load() -> Registry[Recipe]:
+def load() -> Registry[type[Recipe]]:
     """Return the recipes that there are."""
     for module in _MODULES:
         import_module(f"{__name__}.{module}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_medkd.models.card import ModelCard
+    from napari_medkd.models.promptable import PromptableModel
     from src_training.context import Context
 
 
@@ -86,19 +88,22 @@ class Stage:
     rates: dict[str, float] = field(default_factory=dict)  # factor of the learning rate by name prefix
 
 
-class Recipe(Protocol):
-    """A way to train: its numbers, its stages and what comes of them. Listing recipes needs no torch."""
+class Recipe(ABC):
+    """A way to train: its numbers, its stages and what comes of them. Listing recipes needs no torch.
 
-    title: str
-    config: type[RecipeConfig]
+    One object of it lives as long as one run.
+    """
 
+    title: ClassVar[str]
+    config: ClassVar[type[RecipeConfig]]
+
+    @abstractmethod
     def stages(self, config: Any, context: Context) -> Sequence[Stage]:
         """Build what is trained, in order; imports torch."""
-        ...
 
-    def model(self, config: Any, context: Context) -> tuple[nn.Module, ModelCard]:
+    @abstractmethod
+    def model(self, config: Any, context: Context) -> tuple[PromptableModel, ModelCard]:
         """Return the network that the stages train and its card, to be exported after them."""
-        ...
 
 
-recipes: Registry[Recipe] = Registry("recipe")
+recipes: Registry[type[Recipe]] = Registry("recipe")

@@ -1,0 +1,108 @@
+"""The simulated user inside a training step: from a target and an answer to the next tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_medkd.core.robot import first_box, first_point, next_click
+from napari_medkd.errors import InvalidPrompt
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Mask = NDArray[np.bool_]
+    Token = tuple[float, float, int]  # row, column on the target's grid, label
+
+PADDING, OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
+_BOX, _SCRIBBLE = 0.35, 0.1  # shares of objects that are first boxed, or scribbled on; the rest is clicked
+_CENTRE = 0.5  # share of clicks in the deepest place; the others are anywhere in the error
+_SCRIBBLED = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """Prompts of a batch in the network's words: (P, N, 2) x, y in the prompt frame, and (P, N) labels."""
+
+    coordinates: Tensor
+    labels: Tensor
+
+    @property
+    def unclear(self) -> Tensor:
+        """Which prompts are one point and nothing else, (P,)."""
+        return (self.labels != PADDING).sum(1) == 1
+
+
+class Conversation:
+    """What was said about each object so far.
+
+    Parameters
+    ----------
+    targets : ndarray (P, h, h) bool
+        The objects that the user has in mind.
+    rng : Generator
+        All chance.
+    """
+
+    def __init__(self, targets: Mask, rng: Generator) -> None:
+        self._targets = targets
+        self._rng = rng
+        self._said: list[list[Token]] = [self._first(target) for target in targets]
+
+    def tokens(self, frame: int) -> Tokens:
+        """Return everything that was said, padded to one length, for a prompt frame of `frame` pixels."""
+        scale = frame / self._targets.shape[1]
+        said = [
+            tokens if tokens[0][2] == TOP_LEFT else [*tokens, (0.0, 0.0, PADDING)] for tokens in self._said
+        ]
+        longest = max(map(len, said))
+        array = np.array(
+            [tokens + [(0.0, 0.0, PADDING)] * (longest - len(tokens)) for tokens in said], np.float32
+        )
+        # The centre of a cell in the frame; the network adds the half pixel of the frame itself.
+        places = (array[..., 1::-1] + 0.5) * scale - 0.5
+        places[array[..., 2] == PADDING] = 0
+        return Tokens(torch.from_numpy(places.copy()), torch.from_numpy(array[..., 2].copy()))
+
+    def correct(self, masks: Mask) -> None:
+        """Say of each (P, h, h) answer what is wrong with it; nothing where it is right."""
+        for tokens, target, mask in zip(self._said, self._targets, masks, strict=True):
+            token = self._correction(target, mask)
+            if token is not None:
+                tokens.append(token)
+
+    def _first(self, target: Mask) -> list[Token]:
+        drawn = self._rng.random()
+        if drawn < _BOX:
+            box = first_box(target, self._rng)
+            return [(box.top, box.left, TOP_LEFT), (box.bottom, box.right, BOTTOM_RIGHT)]
+        count = _SCRIBBLED if drawn < _BOX + _SCRIBBLE else 1
+        centre = count == 1 and self._rng.random() < _CENTRE
+        points = [first_point(target, None if centre else self._rng) for _ in range(count)]
+        return [(point.row, point.column, INSIDE) for point in points]
+
+    def _correction(self, target: Mask, mask: Mask) -> Token | None:
+        if self._rng.random() < _CENTRE:
+            point = next_click(target, mask)
+            return None if point is None else (point.row, point.column, int(point.positive))
+        wrong = target ^ mask
+        if not wrong.any():
+            return None
+        point = first_point(wrong, self._rng)
+        inside = bool(target[int(point.row), int(point.column)])
+        return point.row, point.column, int(inside)
+
+
+def usable(targets: NDArray[np.float32]) -> Mask:
+    """Cut (P, h, h) shares at one half; an object too thin for that keeps its fullest cells."""
+    masks = targets > 0.5
+    for index in np.flatnonzero(~masks.any((1, 2))):
+        if targets[index].max() <= 0:
+            raise InvalidPrompt("An object without a pixel cannot be prompted.", "Leave it out.")
+        masks[index] = targets[index] >= 0.5 * targets[index].max()
+    return masks

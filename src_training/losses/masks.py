@@ -1,0 +1,39 @@
+"""How far answers are from masks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SMOOTH = 1.0
+
+
+def mask_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return binary cross-entropy plus soft Dice loss of each mask: (…, h, w) twice → (…).
+
+    Dice weighs a small object like a large one; cross-entropy keeps the gradient where Dice has none. Targets
+    may be shares of a cell, 0 to 1.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean((-2, -1))
+    return entropy + soft_dice_loss(logits, targets)
+
+
+def soft_dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return 1 − (2 Σ p·t + 1) / (Σ p + Σ t + 1) of each mask: (…, h, w) twice → (…)."""
+    probabilities = logits.sigmoid()
+    both = (probabilities * targets).sum((-2, -1))
+    return 1 - (2 * both + _SMOOTH) / (probabilities.sum((-2, -1)) + targets.sum((-2, -1)) + _SMOOTH)
+
+
+@torch.no_grad()
+def overlap(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the intersection over union of the masks cut at 0 and at ½: (…, h, w) twice → (…)."""
+    mask, truth = logits > 0, targets > 0.5
+    both = (mask & truth).sum((-2, -1))
+    either = (mask | truth).sum((-2, -1))
+    return both / either.clamp(min=1)

@@ -1,0 +1,113 @@
+"""The training pool: slices as the model sees them, with their objects, held in memory."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medkd.errors import MedkdError, UnreadableFile
+from src_training.data import ImageMaskFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from src_training.data import Case
+
+logger = logging.getLogger(__name__)
+
+_SMALLEST = 20  # pixels: less than a click can mean
+_TRAIN = "train"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One slice and its objects.
+
+    Parameters
+    ----------
+    set, case : str
+        Where it comes from; slices of a volume share their case.
+    image : ndarray (rows, columns, 3) uint8
+        Through the volume's own window.
+    objects : ndarray (rows, columns) uint16
+        Which object each pixel belongs to, from 1; 0 is none.
+    """
+
+    set: str
+    case: str
+    image: NDArray[np.uint8]
+    objects: NDArray[np.uint16]
+
+    @property
+    def count(self) -> int:
+        """Number of objects."""
+        return int(self.objects.max(initial=0))
+
+
+def load_pictures(
+    folders: Iterable[Path], split: str | None = _TRAIN, tell: Callable[[str], None] = lambda text: None
+) -> list[Picture]:
+    """Read every case of `folders`; a folder without splits is taken whole.
+
+    A file that cannot be read is left out and reported, since one of a thousand must not end a night's work;
+    where nothing at all can be read that is an `UnreadableFile`.
+    """
+    pictures: list[Picture] = []
+    folders = list(folders)
+    for folder in folders:
+        found = ImageMaskFolder(folder, split if has_splits(folder) else None)
+        for case in found:
+            try:
+                pictures += _pictures(found.name, case)
+            except MedkdError as error:
+                tell(f"{found.name}: one case was left out: {error.message}")
+    if not pictures:
+        names = ", ".join(folder.name for folder in folders) or "nothing"
+        raise UnreadableFile(
+            f"No image with an object was found in {names}.",
+            "Expected folders with images/ and masks/ of the same file names.",
+        )
+    return pictures
+
+
+def has_splits(folder: Path) -> bool:
+    """Tell whether a folder says which cases are for training."""
+    path = Path(folder) / "dataset.json"
+    return path.is_file() and '"splits"' in path.read_text(encoding="utf-8")
+
+
+def weights(pictures: Sequence[Picture]) -> NDArray[np.float64]:
+    """Return how often to draw each picture: each set by the root of its cases, each case alike.
+
+    In between drawing every case alike, which forgets the small sets, and every set alike, which learns a
+    set of twelve by heart.
+    """
+    cases: dict[str, set[str]] = {}
+    slices: dict[tuple[str, str], int] = {}
+    for picture in pictures:
+        cases.setdefault(picture.set, set()).add(picture.case)
+        slices[picture.set, picture.case] = slices.get((picture.set, picture.case), 0) + 1
+    drawn = [len(cases[picture.set]) ** -0.5 / slices[picture.set, picture.case] for picture in pictures]
+    return np.asarray(drawn, np.float64) / np.float64(sum(drawn))
+
+
+def _pictures(name: str, case: Case) -> list[Picture]:
+    volume, targets = case.objects(limit=None, smallest=_SMALLEST)
+    by_plane: dict[tuple[int, int], list[NDArray[np.bool_]]] = {}
+    for target in targets:
+        by_plane.setdefault((target.plane.axis, target.plane.index), []).append(target.mask)
+    planes = {(target.plane.axis, target.plane.index): target.plane for target in targets}
+    pictures = []
+    for key, masks in by_plane.items():
+        objects = np.zeros(masks[0].shape, np.uint16)
+        for number, mask in enumerate(masks, start=1):
+            objects[mask] = number
+        image = np.ascontiguousarray(volume.slice_uint8(planes[key]))
+        pictures.append(Picture(name, case.name, image, objects))
+    return pictures

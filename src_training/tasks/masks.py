@@ -1,0 +1,119 @@
+"""Masks with prompts in the loop: the student answers, is corrected where it is wrong, and answers again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from src_training.clicks import Conversation, usable
+from src_training.losses.masks import mask_loss, overlap
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_medkd.models.promptable import PromptableModel
+    from src_training.batches import Batch, ViewStream
+
+_FORGOTTEN = 0.2  # share of rounds that do not see the answer before (Sofiiuk et al. 2021 drop it too)
+_OTHERS = 0.1  # weight of the candidates that were not the best, so that none dies
+_CANDIDATES = 0.5  # weight of the candidates beside the answer itself
+
+
+class MaskTask(nn.Module):
+    """Prompts in the loop, for a student that answers several objects a view.
+
+    Every prompt is answered by the first mask; a lone point, which may mean a part or a whole, by the three
+    candidates as well, of which the best one learns (Kirillov et al. 2023, section 3). The predicted overlap
+    of every mask is regressed on what it really is.
+
+    Parameters
+    ----------
+    student : PromptableModel
+        What learns.
+    frame : int
+        Side of the prompt frame, in pixels.
+    rounds : int
+        Answers to each object.
+    seed : int
+        Where chance starts, together with the batch's step.
+    """
+
+    def __init__(self, student: PromptableModel, frame: int, rounds: int, seed: int) -> None:
+        super().__init__()
+        self.student = student
+        self._frame = frame
+        self._rounds = rounds
+        self._seed = seed
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return ``loss`` and the mean overlap after the first and the last round."""
+        rng = np.random.default_rng((self._seed, batch.step, 1))
+        targets = batch.targets
+        talk = Conversation(usable(targets.cpu().numpy()), rng)
+        features = [maps[batch.owners] for maps in self.student.encode(batch.images)]
+        losses: list[Tensor] = []
+        found: list[Tensor] = []
+        mask: Tensor | None = None
+        for number in range(self._rounds):
+            tokens = talk.tokens(self._frame)
+            logits, scores = self.student.decode(
+                features, tokens.coordinates.to(targets.device), tokens.labels.to(targets.device), mask
+            )
+            losses.append(self._loss(logits.float(), scores.float(), targets, tokens.unclear))
+            answer = logits[:, 0].detach().float()
+            found.append(overlap(answer, targets).mean())
+            if number + 1 < self._rounds:
+                talk.correct((answer > 0).cpu().numpy())
+                mask = None if rng.random() < _FORGOTTEN else self._as_prompt(answer, features[0])
+        return {"loss": torch.stack(losses).mean(), "first_iou": found[0], "last_iou": found[-1]}
+
+    def _loss(self, logits: Tensor, scores: Tensor, targets: Tensor, unclear: Tensor) -> Tensor:
+        wanted = targets[:, None].expand_as(logits)
+        real = overlap(logits.detach(), wanted)
+        score = functional.mse_loss(scores, real)
+        loss = mask_loss(logits[:, 0], targets).mean() + score
+        lone = torch.nonzero(unclear.to(logits.device)).flatten()
+        if len(lone):
+            each = mask_loss(logits[lone, 1:], wanted[lone, 1:])
+            share = len(lone) / len(logits)
+            loss = loss + _CANDIDATES * share * (each.min(1).values.mean() + _OTHERS * each.mean())
+        return loss
+
+    @staticmethod
+    def _as_prompt(logits: Tensor, embedding: Tensor) -> Tensor:
+        """Bring an answer (P, h, h) to the resolution of a mask prompt, (P, 1, 4g, 4g)."""
+        side = 4 * embedding.shape[-1]
+        return functional.adaptive_avg_pool2d(logits[:, None], side)
+
+
+class Validation:
+    """Looks at the same views of held-out cases every time, with the same prompts.
+
+    Parameters
+    ----------
+    stream : ViewStream
+        Of the held-out pictures.
+    batches : int
+        How many of its batches to look at.
+    """
+
+    def __init__(self, stream: ViewStream, batches: int = 8) -> None:
+        self._stream, self._count = stream, batches
+        self._kept: list[Batch] = []
+
+    @torch.no_grad()
+    def __call__(self, task: nn.Module) -> dict[str, float]:
+        """Return the overlap after the first and the last round, and their mean as ``score``."""
+        self._kept = self._kept or [self._stream.batch(step) for step in range(self._count)]
+        device = next(task.parameters()).device
+        found = [task(batch.to(device)) for batch in self._kept]
+        weights = [batch.weight / sum(one.weight for one in self._kept) for batch in self._kept]
+        first, last = (
+            sum(float(figures[name]) * weight for figures, weight in zip(found, weights, strict=True))
+            for name in ("first_iou", "last_iou")
+        )
+        return {"score": (first + last) / 2, "held_out_first_iou": first, "held_out_last_iou": last}

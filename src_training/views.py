@@ -1,0 +1,118 @@
+"""Views of a picture: square crops of every scale around its objects, as the network would look at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from torch import Tensor
+
+    from src_training.pictures import Picture
+
+_SMALLEST_SHARE, _LARGEST_SHARE = 0.1, 0.9  # of the view's side that the object's longer side takes
+_WHOLE = 0.3  # share of views that show the whole picture, as the first look at a slice does
+_TINY = 0.04  # of the whole picture: an object smaller than this is only learnt from close by
+_CLOSEST = 48  # pixels of the picture that a view shows at least
+_INSIDE = 0.6  # share of an object that must be in the view, to be asked for
+_VISIBLE = 12.0  # pixels of the target map that an object must cover, to be asked for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One crop at the network's size.
+
+    Parameters
+    ----------
+    image : Tensor (3, S, S) float
+        Grey values of 0 to 255; outside the picture 0.
+    inside : Tensor (1, S, S) float
+        1 where the picture is.
+    targets : Tensor (objects, h, h) float
+        How much of each cell belongs to each object, 0 to 1.
+    """
+
+    image: Tensor
+    inside: Tensor
+    targets: Tensor
+
+
+def draw_view(picture: Picture, rng: Generator, size: int, side: int, limit: int) -> View:
+    """Draw an object, a scale and a place, and return that view with up to `limit` of its objects.
+
+    Parameters
+    ----------
+    size, side : int
+        Sides of the network's input and of its answer.
+    """
+    chosen = int(rng.integers(1, picture.count + 1))
+    rows, columns = np.nonzero(picture.objects == chosen)
+    low = np.array([rows.min(), columns.min()])
+    high = np.array([rows.max(), columns.max()]) + 1
+    top, left, extent = _place(np.array(picture.objects.shape), low, high, rng)
+    found = _visible(picture, (top, left, extent), chosen, rng, limit)
+    return cut(picture, (top, left, extent), found, size, side)
+
+
+def cut(picture: Picture, where: tuple[int, int, int], objects: list[int], size: int, side: int) -> View:
+    """Return the view at (top, left) of `extent` pixels a side; what is beyond the picture is 0."""
+    top, left, extent = where
+    rows, columns = slice(top, top + extent), slice(left, left + extent)
+    image = torch.from_numpy(picture.image[rows, columns]).permute(2, 0, 1).float()
+    labels = picture.objects[rows, columns].astype(np.int32)
+    masks = torch.zeros(len(objects), *labels.shape)
+    for index, number in enumerate(objects):
+        masks[index] = torch.from_numpy(labels == number)
+    padding = (0, extent - image.shape[2], 0, extent - image.shape[1])
+    image = functional.pad(image, padding)
+    inside = functional.pad(torch.ones(1, *labels.shape), padding)
+    targets = functional.adaptive_avg_pool2d(functional.pad(masks, padding), side)
+    scaled = functional.interpolate(
+        torch.cat([image, inside])[None], (size, size), mode="bilinear", align_corners=False, antialias=True
+    )[0]
+    return View(scaled[:3].clamp(0, 255), (scaled[3:] > 0.5).float(), targets)
+
+
+def turned(view: View, rng: Generator) -> View:
+    """Flip and turn a view by quarters, target and image alike."""
+    quarters, flip = int(rng.integers(4)), bool(rng.integers(2))
+
+    def turn(maps: Tensor) -> Tensor:
+        maps = torch.rot90(maps, quarters, (1, 2))
+        return maps.flip(2) if flip else maps
+
+    return View(turn(view.image), turn(view.inside), turn(view.targets))
+
+
+def _place(shape: np.ndarray, low: np.ndarray, high: np.ndarray, rng: Generator) -> tuple[int, int, int]:
+    """Draw (top, left, side) of a view around an object's box, in pixels of the picture."""
+    longest = int(shape.max())
+    side = float((high - low).max())
+    if rng.random() < _WHOLE and side >= _TINY * longest:
+        return 0, 0, longest
+    share = np.exp(rng.uniform(np.log(_SMALLEST_SHARE), np.log(_LARGEST_SHARE)))
+    extent = round(min(max(side / share, side + 2, _CLOSEST), longest))
+    # The object lies wholly in the view where it can, and the view in the picture where it can.
+    first = np.clip(high - extent, 0, None)
+    last = np.maximum(np.minimum(low, np.maximum(shape - extent, 0)), first)
+    top, left = (int(rng.integers(a, b + 1)) for a, b in zip(first, last, strict=True))
+    return top, left, extent
+
+
+def _visible(
+    picture: Picture, where: tuple[int, int, int], chosen: int, rng: Generator, limit: int
+) -> list[int]:
+    """Return `chosen` and others that are mostly in the view, in a drawn order."""
+    top, left, extent = where
+    labels = picture.objects[top : top + extent, left : left + extent]
+    here = np.bincount(labels.ravel(), minlength=picture.count + 1)
+    all_of_it = np.bincount(picture.objects.ravel(), minlength=picture.count + 1)
+    seen = (here >= _INSIDE * all_of_it) & (here * (128 / extent) ** 2 >= _VISIBLE)
+    seen[0] = seen[chosen] = False
+    others = rng.permutation(np.flatnonzero(seen))[: limit - 1]
+    return [chosen, *(int(number) for number in others)]
