@@ -209,12 +209,14 @@ def model_card() -> str:
 def json_outputs() -> str:
     """Describe what ``--json`` prints."""
     from napari_medkd.cli import reports, run_report
+    from src_training.evaluation import report as evaluation
 
     parts = [
         "# JSON output",
         "With `--json`, a command prints exactly one object on standard output. Where it cannot do what was "
         "asked it prints nothing there, a sentence on standard error, and exits with 2. `schema_version` "
-        "rises when a field changes its meaning; new fields may come at any time.",
+        "rises when a field changes its meaning; new fields may come at any time. `medkd evaluate` writes "
+        "its object to the file that is given.",
     ]
     models = (
         reports.InfoReport,
@@ -226,6 +228,12 @@ def json_outputs() -> str:
         run_report.RunsReport,
         reports.ClickReport,
         reports.WindowReport,
+        evaluation.EvaluationReport,
+        evaluation.SetReport,
+        evaluation.Summary,
+        evaluation.Row,
+        evaluation.Scores,
+        evaluation.Clicks,
     )
     for model in models:
         parts += [f"## {model.__name__}", (model.__doc__ or "").strip(), fields(model, defaults=False)]
