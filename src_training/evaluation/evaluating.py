@@ -110,7 +110,7 @@ def evaluate(
             found += new
             done += 1
             progress(done, total)
-        sets[folder.name] = summarise(found, folder.split or "", len(cases), empty, question.seed)
+        sets[folder.name] = summarise(found, question, folder.split or "", len(cases), empty)
         rows += found
     return EvaluationReport(
         version=__version__,
@@ -128,7 +128,7 @@ def evaluate(
     )
 
 
-def summarise(rows: Sequence[Row], split: str, cases: int, empty: int, seed: int = 0) -> SetReport:
+def summarise(rows: Sequence[Row], question: Question, split: str, cases: int, empty: int) -> SetReport:
     """Return the figures of one set."""
     names = [row.case for row in rows]
     columns: dict[str, list[float]] = {}
@@ -137,12 +137,12 @@ def summarise(rows: Sequence[Row], split: str, cases: int, empty: int, seed: int
             columns[prefix + figure] = [getattr(getattr(row, who), figure) for row in rows]
     clicks = [row.clicks for row in rows if row.clicks is not None]
     if clicks:
-        for count in AFTER:
+        for count in (count for count in AFTER if count <= question.cap):
             columns[f"dice@{count}"] = [after(each.dice, count) for each in clicks]
         for target in TARGETS:
             columns[f"noc{target}"] = [each.noc[target] for each in clicks]
     figures = {
-        name: Summary(**asdict(estimate(values, np.random.default_rng(seed), cases=names)))
+        name: Summary(**asdict(estimate(values, np.random.default_rng(question.seed), cases=names)))
         for name, values in columns.items()
     }
     failures = {target: sum(each.failed[target] for each in clicks) for target in TARGETS if clicks}

@@ -72,7 +72,8 @@ def test_clicks_go_on_until_nothing_is_left_to_gain(discs):
 
 def test_what_the_user_saw_is_given_back(discs):
     segmenter = ThresholdSegmenter()
-    run(discs, "click", segmenter, cap=3)
+    figures = run(discs, "click", segmenter, cap=3).sets["discs"].figures
+    assert "dice@3" in figures and "dice@5" not in figures, "five clicks were never given"
     last = segmenter.previous[-3:]
     assert last[0] is None and last[1] is not None and last[2] is not None
     assert [len(prompt.points) for prompt in segmenter.asked[-3:]] == [1, 2, 3]
