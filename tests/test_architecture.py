@@ -64,7 +64,7 @@ def test_importing_the_package_loads_nothing_else():
     assert done.stdout == "{'napari_medkd'}\n"
 
 
-@pytest.mark.parametrize("package", ["errors", "settings", "core", "io", "samples", "session"])
+@pytest.mark.parametrize("package", ["errors", "settings", "core", "io", "runs", "samples", "session"])
 def test_no_module_below_the_models_loads_qt_or_torch(package):
     assert not loaded_by(IMPORT_ALL, f"napari_medkd.{package}") & (QT | TORCH)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.2
 _QUIET_SECONDS = 10.0
 _LOG_LINES = 5
+_STARTING = "starting"
 
 
 class Display(Protocol):
@@ -73,6 +74,7 @@ class Terminal:
             for task in self._tasks.values():
                 self._bars.remove_task(task)
             self._tasks, self._values = {}, {}
+            self._task(_STARTING)  # libraries, images and a teacher are loaded: the first minute
         elif isinstance(event, events.Stage):
             self._task(event.name, f"{event.name} ({event.index + 1}/{event.count})", event.steps)
         elif isinstance(event, events.Metric):
@@ -86,6 +88,8 @@ class Terminal:
 
     def _task(self, stage: str, title: str = "", steps: int = 0) -> TaskID:
         if stage not in self._tasks:
+            if _STARTING in self._tasks:
+                self._bars.remove_task(self._tasks.pop(_STARTING))
             self._tasks[stage] = self._bars.add_task(title or stage, total=steps or None, note="")
         return self._tasks[stage]
 

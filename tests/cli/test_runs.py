@@ -128,6 +128,7 @@ def test_a_terminal_shows_a_bar_a_stage(tmp_path):
         bars = Bars(*columns, console=console, auto_refresh=False)
         show = watching.Terminal(bars)
         show(runs.Started())
+        assert [task.description for task in bars.tasks] == ["starting"]
         show(runs.Stage(name="masks", index=0, count=2, steps=100))
         show(runs.Metric(stage="masks", step=9, values={"loss": 0.5}))
         show(progress(10, seconds_left=3700))
@@ -137,6 +138,6 @@ def test_a_terminal_shows_a_bar_a_stage(tmp_path):
         file.seek(0)
         shown = file.read()
     assert "masks (1/2)" in shown and "10/100" in shown and "1:01:40 left  loss 0.5" in shown
-    assert "polish (2/2)" in shown and "Little [memory]." in shown
+    assert "starting" not in shown and "polish (2/2)" in shown and "Little [memory]." in shown
     show(runs.Started(resumed=True))
-    assert not bars.tasks
+    assert [task.description for task in bars.tasks] == ["starting"]
