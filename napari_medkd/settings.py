@@ -12,12 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_medkd.errors import StorageError
 
 APP = "napari-medkd"
+OURS = "medkd-fast"  # the student that answers clicks
+_SHIPPED = Path(__file__).parent / "models" / "weights"
 
 
 def home() -> Path:
     """Return the folder of everything we write; ``MEDKD_HOME`` overrides the user's data folder."""
     override = os.environ.get("MEDKD_HOME")
     return Path(override).expanduser() if override else Path(platformdirs.user_data_dir(APP, appauthor=False))
+
+
+def first_model() -> str:
+    """Return the model to start with where the user chose none: our own where it is there, else LiteMedSAM."""
+    places = (_SHIPPED, home() / "models")
+    return OURS if any((place / OURS / "card.json").is_file() for place in places) else "litemedsam"
 
 
 class Settings(BaseModel):
@@ -27,7 +35,9 @@ class Settings(BaseModel):
 
     schema_version: Literal[1] = 1
     default_model: str = Field(
-        "litemedsam", title="Default model", description="The model that a new session starts with."
+        default_factory=first_model,
+        title="Default model",
+        description="The model that a new session starts with.",
     )
     device: str = Field(
         "auto", title="Device", description="auto, cpu, cuda or cuda:N; auto takes a GPU where there is one."

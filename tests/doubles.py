@@ -39,6 +39,7 @@ class ThresholdSegmenter:
             capabilities=capabilities,
         )
         self.runtime_name = "numpy, CPU"
+        self.fallback = ""
         self.embedded: list[Plane] = []
         self.asked: list[Prompt] = []
         self.previous: list[Any] = []

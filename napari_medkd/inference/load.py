@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from napari_medkd.models.store import ModelStore
 from napari_medkd.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_medkd.inference.runtimes import Runtime
     from napari_medkd.models.card import ModelCard
@@ -50,7 +50,8 @@ def load_segmenter(
     store, settings : optional
         The user's own by default.
     device, runtime : str, optional
-        In place of those of the settings.
+        In place of those of the settings. What is asked for here is used or it is an error; what the settings
+        say gives way to what works, and the segmenter's `fallback` says so.
     in_child : bool
         Keep torch out of this process, as a viewer must: its import alone would freeze the window.
     progress : callable, optional
@@ -64,19 +65,32 @@ def load_segmenter(
     chosen = settings or Settings.load()
     store = store or ModelStore()
     card = store.get(model_id or chosen.default_model)
-    wanted = device or chosen.device
-    place = choose_device(wanted)
-    loading = _Loading(
+    place = choose_device(device or chosen.device)
+    wanted = _Loading(
         card, store, runtime or chosen.runtime, chosen.threads, in_child, progress or (lambda sentence: None)
     )
-    try:
-        return loading.on(place)
-    except MedkdError as error:
-        if wanted != "auto" or place == "cpu":
-            raise
-        logger.warning("%s; the CPU is used instead.", error)
-        loading.tell(f"The GPU cannot be used: {error.message} The CPU is used instead.")
-        return loading.on("cpu")
+    first: MedkdError | None = None
+    for loading, where in _ways(wanted, place, device is None, runtime is None):
+        try:
+            return loading.on(where, "" if first is None else _reason(first, place, where))
+        except MedkdError as error:
+            if first is None:
+                first = error
+                logger.warning("%s", error)
+    assert first is not None
+    raise first
+
+
+def _ways(
+    wanted: _Loading, place: str, other_device: bool, other_runtime: bool
+) -> Iterator[tuple[_Loading, str]]:
+    """Yield what to try, and on which device: what is wanted, then what may stand in for it."""
+    yield wanted, place
+    if place != "cpu" and other_device:
+        yield wanted, "cpu"
+        place = "cpu"
+    if wanted.runtime != "auto" and other_runtime:
+        yield replace(wanted, runtime="auto"), place
 
 
 def open_runtime(choice: RuntimeChoice, store: ModelStore | None = None) -> Runtime:
@@ -88,7 +102,9 @@ def open_runtime(choice: RuntimeChoice, store: ModelStore | None = None) -> Runt
     model = store.build(choice.model_id)
     from napari_medkd.inference.runtimes.torch import TorchRuntime
 
-    return TorchRuntime(model, choice.device, choice.threads)
+    return TorchRuntime(
+        model, choice.device, choice.threads, half=store.get(choice.model_id).architecture.half_precision
+    )
 
 
 def choose_device(wanted: str) -> str:
@@ -96,6 +112,12 @@ def choose_device(wanted: str) -> str:
     if wanted != "auto":
         return wanted
     return "cuda" if find_spec("torch") is not None and _cuda_devices() else "cpu"
+
+
+def _reason(error: MedkdError, wanted: str, used: str) -> str:
+    if wanted != used:
+        return f"The GPU cannot be used: {error.message} The CPU is used instead."
+    return f"{error.message} Another runtime is used instead."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +131,37 @@ class _Loading:
     in_child: bool
     tell: Callable[[str], None]
 
-    def on(self, device: str) -> SamSegmenter:
-        """Load the model on one device."""
-        kind = self._kind(device)
+    def on(self, device: str, fallback: str = "") -> SamSegmenter:
+        """Load the model on one device; `fallback` says why, where another was wanted."""
+        if fallback:
+            self.tell(fallback)
+        kind, reason = self._kind(device)
+        fallback = fallback or reason
         choice = RuntimeChoice(self.card.id, str(self.store.folder), kind, device, self.threads)
         if kind == "torch" and self.in_child:
             self.tell(f"Starting {self.card.title} with torch…")
-            return SamSegmenter(self.card, ChildRuntime(choice))
+            return SamSegmenter(self.card, ChildRuntime(choice), fallback)
         self.tell(f"Loading {self.card.title}…")
-        return SamSegmenter(self.card, open_runtime(choice, self.store))
+        return SamSegmenter(self.card, open_runtime(choice, self.store), fallback)
 
-    def _kind(self, device: str) -> str:
-        """Return ``onnx`` or ``torch``, exporting the model first where that pays."""
+    def _kind(self, device: str) -> tuple[str, str]:
+        """Return ``onnx`` or ``torch``, exporting the model first where that pays, and what went wrong."""
         if self.runtime not in ("auto", "onnx", "torch"):
             raise ModelUnavailable(f"{self.runtime!r} is not a runtime.", "Use auto, onnx or torch.")
         weights = self.store.weights_name(self.card.id) is not None
         with_torch = weights and find_spec("torch") is not None
         exported = _usable_export(self.card, self.store, can_repair=with_torch)
         if self.runtime == "torch" or (self.runtime == "auto" and device != "cpu" and with_torch):
-            return "torch"
+            return "torch", ""
         if exported:
-            return "onnx"
+            return "onnx", ""
         if not with_torch:
             raise _nothing_runs(self.card, weights)
         if self.runtime == "auto" and not self.in_child:
-            return "torch"
+            return "torch", ""
         return self._exported()
 
-    def _exported(self) -> str:
+    def _exported(self) -> tuple[str, str]:
         """Export the model, or fall back to torch where that was not forbidden."""
         try:
             export_in_child(self.card, self.store, self.tell)
@@ -144,8 +169,8 @@ class _Loading:
             if self.runtime == "onnx":
                 raise
             logger.warning("%s; torch is used instead.", error)
-            return "torch"
-        return "onnx"
+            return "torch", f"{error.message} Torch is used instead, which is slower."
+        return "onnx", ""
 
 
 def _usable_export(card: ModelCard, store: ModelStore, can_repair: bool) -> bool:

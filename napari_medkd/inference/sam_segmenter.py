@@ -46,7 +46,7 @@ class SamSegmenter:
     def __init__(self, card: ModelCard, runtime: Runtime, fallback: str = "") -> None:
         self._card = card
         self._runtime = runtime
-        self.fallback = fallback
+        self._fallback = fallback
 
     @property
     def card(self) -> ModelCard:
@@ -57,6 +57,11 @@ class SamSegmenter:
     def runtime_name(self) -> str:
         """What runs it, for people."""
         return self._runtime.name
+
+    @property
+    def fallback(self) -> str:
+        """Why it does not run as was wanted; empty where it does."""
+        return self._fallback
 
     def embed(self, volume: Volume, plane: Plane) -> Embedding:
         """Encode one slice as it looks through the volume's window."""

@@ -117,6 +117,11 @@ class Segmenter(Protocol):
         """What runs it, for people: ``"ONNX Runtime, CPU, 2 threads"``."""
         ...
 
+    @property
+    def fallback(self) -> str:
+        """Why it runs otherwise than was wanted, in a sentence; empty where it does not."""
+        ...
+
     def embed(self, volume: Volume, plane: Plane) -> Embedding:
         """Encode one slice; seconds for a large model on a CPU."""
         ...

@@ -54,6 +54,9 @@ class Architecture(BaseModel):
         False,
         description="Whether it was trained on views of every scale, and so looks closer at a small object.",
     )
+    half_precision: bool = Field(
+        False, description="Whether its answers stay the same on a GPU that computes in 16-bit floats."
+    )
     masks: Literal["one", "three", "candidates"] = Field(
         "three",
         description="Whether the decoder answers with one mask, with one for a clear prompt and three "

@@ -20,7 +20,7 @@ import numpy as np
 
 from napari_medkd.errors import ModelUnavailable, missing_extra
 from napari_medkd.models.checkpoint import sha256, write_state
-from napari_medkd.models.half import halve_onnx, halved
+from napari_medkd.models.half import halve_onnx, halved, strip_onnx
 from napari_medkd.models.jobs import report
 from napari_medkd.models.package import CARD, DECODER, ENCODER, WEIGHTS
 from napari_medkd.models.store import ModelStore
@@ -164,6 +164,8 @@ def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path, decoder: 
                 dynamic_shapes=(tuple({} for _ in names), {1: tokens}, {1: tokens}, {}, {}),
                 **fixed,
             )
+        for path in (encoder, decoder):
+            strip_onnx(path)
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
         raise ModelUnavailable(
             f"{card.title} cannot be exported: {str(error).strip().partition(chr(10))[0]}",

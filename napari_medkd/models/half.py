@@ -21,6 +21,26 @@ def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.half() if _can_halve(tensor) else tensor for name, tensor in state.items()}
 
 
+def strip_onnx(path: Path) -> None:
+    """Take out of a graph what the exporter tells of where it was made: source lines and their paths."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+    for part in (
+        model,
+        graph,
+        *graph.node,
+        *graph.initializer,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+    ):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    onnx.save(model, path)
+
+
 def halve_onnx(path: Path) -> None:
     """Store the large weights of a graph as float16, each cast up to float32 where it is used.
 

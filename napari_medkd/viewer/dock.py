@@ -293,6 +293,7 @@ class MedkdDock(QWidget):
         self.session.set_segmenter(segmenter)
         self._list_models()
         self.panel.models.set_current(segmenter.card.id)
+        self.panel.segment.set_badge("Fallback" if segmenter.fallback else "", segmenter.fallback)
         self._arm()
         if before is not None and before is not segmenter:
             before.close()

@@ -33,6 +33,8 @@ def world(monkeypatch):
         def open(self, where, choice, store=None):
             if choice.device == "cuda" and self.gpu_error:
                 raise self.gpu_error
+            if choice.kind == "torch" and not self.torch:
+                raise ModelUnavailable("There is no torch.")
             self.opened.append((where, choice.kind, choice.device))
 
         def export(self, card, store, progress):
@@ -41,8 +43,10 @@ def world(monkeypatch):
             if self.export_error:
                 raise self.export_error
 
-        def load(self, store, **options):
-            load_segmenter("tiny", store=store, settings=Settings(), progress=self.said.append, **options)
+        def load(self, store, settings=None, **options):
+            self.segmenter = load_segmenter(
+                "tiny", store=store, settings=settings or Settings(), progress=self.said.append, **options
+            )
             return self.opened[-1]
 
     world = World()
@@ -124,6 +128,24 @@ def test_a_damaged_export_is_made_again_where_the_weights_are(world, store, bare
 def test_unknown_names_are_sentences(world, store, option, value):
     with pytest.raises(ModelUnavailable, match=value):
         load_segmenter(**({"model_id": "tiny"} | {option: value}), store=store, settings=Settings())
+
+
+def test_what_the_settings_want_gives_way_to_what_works_and_says_so(world, store, bare):
+    assert world.load(store) == ("here", "onnx", "cpu") and world.segmenter.fallback == ""
+    world.cuda, world.gpu_error = True, ModelUnavailable("No driver.")
+    assert world.load(bare, Settings(device="cuda")) == ("here", "torch", "cpu")
+    assert world.segmenter.fallback == "The GPU cannot be used: No driver. The CPU is used instead."
+    world.cuda, world.torch = False, False
+    assert world.load(store, Settings(runtime="torch")) == ("here", "onnx", "cpu")
+    assert world.segmenter.fallback == "There is no torch. Another runtime is used instead."
+    with pytest.raises(ModelUnavailable, match="no torch"):
+        world.load(store, runtime="torch")
+
+
+def test_torch_in_place_of_an_export_that_failed_is_said(world, bare):
+    world.export_error = ModelUnavailable("It differs.")
+    world.load(bare, in_child=True)
+    assert world.segmenter.fallback == "It differs. Torch is used instead, which is slower."
 
 
 def test_the_whole_way_with_a_real_runtime(store):

@@ -193,7 +193,10 @@ def test_a_crop_is_seen_as_an_image_of_its_own(rng, shape, crop, preprocessing):
     np.testing.assert_array_equal(frame.to_input(image), alone.to_input(image[crop.pixels]))
     points = rng.uniform(0, crop.shape, (9, 2))
     np.testing.assert_allclose(
-        frame.to_prompt(points + (crop.top, crop.left)), alone.to_prompt(points), rtol=1e-4, atol=1e-3
+        frame.to_prompt(points + np.array((crop.top, crop.left))),
+        alone.to_prompt(points),
+        rtol=1e-4,
+        atol=1e-3,
     )
     logits = rng.normal(size=(64, 64)).astype(np.float32)
     mask = frame.to_mask(logits)

@@ -231,7 +231,7 @@ def test_a_correction_stays_in_its_crop_and_gives_the_answer_back(closer):
     corrected = ON_SMALL.with_point(Point(200, 335, positive=False)).with_point(Point(10, 10, positive=False))
     second = closer.predict(embedding, corrected, first.seen(0))
     assert second.frame == first.frame and closer._runtime.encoded == 2
-    coordinates, labels, mask = closer._runtime.decoded[-1]
+    _, labels, mask = closer._runtime.decoded[-1]
     assert labels.tolist() == [[1, 0, -1]]  # what is out of sight was left out
     np.testing.assert_allclose(mask[0, 0], first.logits[0].reshape(16, 2, 16, 2).mean((1, 3)), rtol=1e-5)
 

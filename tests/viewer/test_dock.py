@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLineEdit
+from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
 
 from napari_medkd.core.geometry import Plane
 from napari_medkd.errors import ModelUnavailable
@@ -263,3 +263,11 @@ def test_the_panel_takes_the_height_of_the_window(window, picture):
     window.open(picture)
     docked = window.dock.parent()
     assert window.dock.panel.height() > 0.9 * docked.height()
+
+
+def test_a_model_that_runs_otherwise_than_wanted_says_so(make_napari_viewer, qtbot):
+    segmenter = ThresholdSegmenter()
+    segmenter.fallback = "The GPU cannot be used: no driver. The CPU is used instead."
+    window = Window(make_napari_viewer(show=True), qtbot, load=lambda *_: segmenter)
+    badge = next(label for label in window.dock.findChildren(QLabel) if label.text() == "Fallback")
+    assert badge.isVisible() and badge.toolTip() == segmenter.fallback
