@@ -1,10 +1,10 @@
 """Mask decoders by name: what a `PromptableModel` answers a prompt with.
 
 A decoder is one module here with one registration. Its factory takes ``dim`` and the options of
-`Architecture.decoder_options` and returns a network called with (features, position, sparse, dense): what
-the encoder gave (each (1 or P, …)), the grid's positional encoding (1, C, g, g), the embedded tokens (P, N, C)
-and the embedded mask (1 or P, C, g, g). It returns logits (P, 4, h, h) and scores (P, 4): the answer to a
-clear prompt first, then three candidates. The modules import torch, so they are imported when one is asked for.
+`Architecture.decoder_options` and returns a network called with (features, position, sparse, dense): what the
+encoder gave, each (1 or P, …), the grid's positional encoding (1, C, g, g), the embedded tokens (P, N, C) and
+the embedded mask (1 or P, C, g, g). It returns logits (P, 4, h, h) and scores (P, 4): the answer to a clear
+prompt first, then three candidates. The modules import torch, so they wait until one is asked for.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from segment_anything.modeling.common import LayerNorm2d
 from torch import nn
 from torch.nn import functional
 
+from napari_medkd.errors import UnknownName
 from napari_medkd.models.encoders import encoders
 
 if TYPE_CHECKING:
@@ -96,7 +97,12 @@ class PyramidEncoder(nn.Module):
         self, backbone: str = "tf_efficientnet_lite0", dim: int = 256, width: int = 128, blocks: int = 2
     ) -> None:
         super().__init__()
-        self.backbone = timm.create_model(backbone, features_only=True, out_indices=(0, 1, 2, 3, 4))
+        try:
+            self.backbone = timm.create_model(backbone, features_only=True, out_indices=(0, 1, 2, 3, 4))
+        except RuntimeError as error:
+            raise UnknownName(
+                f"timm has no network named {backbone!r}.", "Choose one with stages of stride 2 to 32."
+            ) from error
         counts = self.backbone.feature_info.channels()
         self.neck = Neck(counts[_GRID_STAGE - 1 :], dim, width, blocks)
         wanted = (dim // 4, dim // 8, dim // 16)

@@ -1,0 +1,87 @@
+"""Batches by seed and step alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
+from src_training.batches import ViewStream
+from src_training.pictures import Picture, load_pictures, weights
+from tests.training.made import make_set
+
+CARD = ModelCard(
+    id="student",
+    title="Student",
+    architecture=Architecture(encoder="pyramid", grid=4, decoder="multi_scale", logits_per_cell=8),
+    preprocessing=Preprocessing(size=64, mean=(127.0,) * 3, std=(128.0,) * 3),
+    capabilities=frozenset({"box", "point"}),
+)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
+    return load_pictures([make_set(tmp_path_factory.mktemp("data") / "discs")])
+
+
+def stream(pictures: list[Picture], seed: int = 0, **process: int) -> ViewStream:
+    return ViewStream([(pictures, 1.0)], CARD, 4, 2, seed, **process)
+
+
+def test_the_training_split_is_read_with_its_objects(pictures):
+    assert len(pictures) == 4 and {picture.set for picture in pictures} == {"discs"}
+    assert all(picture.count == 1 and picture.image.dtype == np.uint8 for picture in pictures)
+
+
+def test_a_step_is_the_same_whenever_it_is_reached(pictures):
+    from_start = iter(stream(pictures)(0))
+    for _ in range(3):
+        next(from_start)
+    one, other = next(from_start), next(iter(stream(pictures)(3)))
+    assert torch.equal(one.images, other.images) and torch.equal(one.targets, other.targets)
+    assert one.step == 3 and one.images.shape == (4, 3, 64, 64) and one.targets.shape[1:] == (32, 32)
+
+
+def test_seeds_and_processes_see_different_views(pictures):
+    first = stream(pictures).batch(0).images
+    assert not torch.equal(first, stream(pictures, seed=1).batch(0).images)
+    assert not torch.equal(first, stream(pictures, rank=1, world=2).batch(0).images)
+
+
+def test_pieces_hold_the_views_and_their_objects(pictures):
+    batch = stream(pictures).batch(0)
+    pieces = batch.pieces(3)
+    assert sum(len(piece.images) for piece in pieces) == 4
+    assert torch.equal(torch.cat([piece.targets for piece in pieces]), batch.targets)
+    assert all(piece.owners.max() < len(piece.images) for piece in pieces)
+
+
+def test_pools_are_drawn_from_by_their_shares(pictures):
+    dark = [Picture("dark", "x", np.zeros_like(p.image), p.objects) for p in pictures]
+    views = ViewStream([(pictures, 0.25), (dark, 0.75), ([], 0.5)], CARD, 40, 1, 0).batch(0).images
+    spread = views.flatten(1).std(1)
+    assert 20 <= int((spread < 0.35).sum()) <= 38
+
+
+def test_a_large_set_is_drawn_more_often_but_not_by_its_size():
+    image, objects = np.zeros((8, 8, 3), np.uint8), np.ones((8, 8), np.uint16)
+    large = [Picture("large", str(number), image, objects) for number in range(16)]
+    volume = [Picture("volume", "one", image, objects) for _ in range(5)]
+    shares = weights(large + volume)
+    assert shares.sum() == pytest.approx(1)
+    assert shares[:16].sum() / shares[16:].sum() == pytest.approx(4)  # the root of 16 cases to that of one
+
+
+def test_a_folder_of_nothing_is_a_sentence(tmp_path):
+    from napari_medkd.errors import UnreadableFile
+
+    folder = make_set(tmp_path / "broken", 3)
+    for path in (folder / "images").iterdir():
+        Path(path).write_bytes(b"not an image")
+    told: list[str] = []
+    with pytest.raises(UnreadableFile, match="broken"):
+        load_pictures([folder], tell=told.append)
+    assert len(told) == 1

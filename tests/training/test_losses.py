@@ -1,0 +1,44 @@
+"""Losses, by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from src_training.losses.features import feature_loss
+from src_training.losses.masks import mask_loss, overlap, soft_dice_loss
+
+
+def test_dice_loss_of_a_half_right_answer():
+    logits = torch.full((1, 2, 2), -100.0)
+    logits[0, 0] = 100  # two cells of four, one of them right
+    target = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    assert soft_dice_loss(logits, target).item() == pytest.approx(1 - (2 * 1 + 1) / (2 + 2 + 1))
+
+
+def test_mask_loss_of_an_undecided_answer_is_ln_2_and_dice():
+    logits, target = torch.zeros(3, 4, 4), torch.ones(3, 4, 4)
+    expected = torch.log(torch.tensor(2.0)) + 1 - (2 * 8 + 1) / (8 + 16 + 1)
+    assert torch.allclose(mask_loss(logits, target), expected.expand(3))
+
+
+def test_the_gradient_points_towards_the_mask():
+    logits = torch.zeros(1, 2, 2, requires_grad=True)
+    target = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
+    mask_loss(logits, target).sum().backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0, 0] < 0 < logits.grad[0, 1, 1]
+
+
+def test_overlap_counts_cells():
+    logits = torch.tensor([[[1.0, 1.0], [-1.0, -1.0]]])
+    target = torch.tensor([[[1.0, 0.0], [0.6, 0.4]]])
+    assert overlap(logits, target).item() == pytest.approx(1 / 3)
+    assert overlap(-torch.ones(1, 2, 2), torch.zeros(1, 2, 2)).item() == 0
+
+
+def test_features_outside_the_picture_do_not_count():
+    student, teacher = torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)
+    teacher[..., 1] = 100
+    inside = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
+    assert feature_loss(student, teacher, inside).item() == pytest.approx(1.0)

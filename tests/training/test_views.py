@@ -1,0 +1,57 @@
+"""Views: every scale, the object in sight, image and targets on one grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from src_training.pictures import Picture
+from src_training.views import cut, draw_view, turned
+
+
+def picture(rows: int = 90, columns: int = 120) -> Picture:
+    """A grey picture with a bright square and a brighter disc; brightness tells the object."""
+    image = np.full((rows, columns, 3), 40, np.uint8)
+    objects = np.zeros((rows, columns), np.uint16)
+    objects[20:40, 30:50] = 1
+    y, x = np.mgrid[:rows, :columns]
+    objects[np.hypot(y - 60, x - 90) < 12] = 2
+    image[objects == 1], image[objects == 2] = 120, 220
+    return Picture("made", "one", image, objects)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_view_shows_its_object_where_its_target_says(seed):
+    view = draw_view(picture(), np.random.default_rng(seed), 64, 32, 2)
+    assert view.image.shape == (3, 64, 64) and 1 <= len(view.targets) <= 2
+    small = torch.nn.functional.adaptive_avg_pool2d(view.image, 32)[0]
+    sure = view.targets[0] > 0.99
+    assert sure.any()
+    levels = {round(float(small[sure].median()), -1)}
+    assert levels <= {120.0, 220.0}
+
+
+def test_objects_appear_small_and_large():
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(60):
+        target = draw_view(picture(), rng, 64, 32, 1).targets[0] > 0.5
+        rows, columns = np.nonzero(target.numpy())
+        shares.append((max(np.ptp(rows), np.ptp(columns)) + 1) / 32)
+    assert min(shares) < 0.25 and max(shares) > 0.4  # no closer than 48 pixels of so small a picture
+
+
+def test_what_lies_beyond_the_picture_is_padding():
+    view = cut(picture(), (0, 0, 120), [1], 60, 30)
+    assert view.inside[0, :44].min() == 1 and view.inside[0, 46:].max() == 0
+    assert view.image[:, 46:].max() == 0
+    assert float(view.targets.sum()) == pytest.approx(400 / 16, rel=0.01)  # 4 pixels a cell each way
+
+
+def test_turning_turns_image_and_target_alike():
+    view = cut(picture(), (0, 0, 90), [1], 90, 90)
+    for seed in range(8):
+        other = turned(view, np.random.default_rng(seed))
+        bright = (other.image[0] - 120).abs() < 1
+        assert torch.equal(bright, other.targets[0] > 0.5)
