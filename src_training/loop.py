@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_medkd.runs import CheckpointSaved, Metric, Progress, stop_requested
-from src_training import checkpoint, optimiser
+from src_training import checkpoint, memory, optimiser
 from src_training.average import Average
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Fit:
 
     def run(self) -> Outcome:
         """Train to the end, to the last look that pays, or until somebody asks to stop."""
+        self._plan()
         batches = iter(self._stage.batches(self._step))
         began, first, told = time.monotonic(), self._step, 0.0
         while self._step < self._stage.steps:
@@ -86,6 +87,23 @@ class Fit:
                 self._save()
         self._stage.task.load_state_dict(self._best or self._average.state)
         return Outcome(stopped=False, figures=self._figures)
+
+    def _plan(self) -> None:
+        """Say what memory the stage will need, and take batches in pieces from the start where it must."""
+        device = self._context.fabric.device
+        batch = next(iter(self._stage.batches(self._step)))
+        weights, view = memory.need(self._stage.task.train(), batch, device)
+        there = memory.free(device)
+        count = memory.pieces(weights, view, len(batch.images), there)
+        wanted = weights + view * len(batch.images)
+        figures = {"planned_mb": wanted / 2**20, "free_mb": there / 2**20}
+        self._context.write(Metric(stage=self._stage.name, step=self._step, values=figures))
+        if count > self._pieces:
+            self._pieces = count
+            self._context.warn(
+                f"A step would need {wanted / 2**30:.1f} GB and {there / 2**30:.1f} GB are free; each batch "
+                f"is taken in {count} pieces, which takes longer and changes nothing else."
+            )
 
     # --- one step -----------------------------------------------------------------------------------------
     def _update(self, batches: Any) -> dict[str, float]:

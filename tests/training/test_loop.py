@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import nn
@@ -147,11 +146,10 @@ def test_a_full_memory_makes_smaller_pieces_of_the_same_gradient(tmp_path):
     assert len(warned) == 2 and "4 pieces" in warned[-1]
 
 
-def test_a_single_row_that_does_not_fit_is_an_error(tmp_path):
+def test_what_is_needed_is_said_before_it_starts(tmp_path):
     desk = Desk(tmp_path)
-    desk.stage = replace(desk.stage, task=Regression(room=0))
-    with pytest.raises(torch.OutOfMemoryError):
-        desk.fit().run()
+    desk.fit().run()
+    assert desk.events[0].kind == "metric" and set(desk.events[0].values) == {"planned_mb", "free_mb"}
 
 
 def test_it_keeps_the_best_and_ends_when_nothing_gets_better(tmp_path):
