@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,13 @@ def measure(model_id: str, size: int, repeats: int, threads: int) -> dict[str, A
     figures["what"] = f"{model_id}, {bench.session.segmenter.runtime_name}"
     figures["encode_s"], figures["gap_encode_s"] = bench.encode()
     figures["decode_s"], figures["gap_decode_s"] = bench.decode(repeats)
+    figures["model_load_s"] = bench.load_alone(model_id)
     figures["open_to_ready_s"] = bench.reopen()
     figures["click_to_pixels_s"], figures["gap_click_s"] = bench.click(repeats)
+    figures["open_to_mask_s"] = bench.first_mask()
     bench.close()
     figures["peak_mb"] = measuring.peak_mb()
+    figures["torch_imported"] = "torch" in sys.modules
     return figures
 
 
@@ -155,6 +159,13 @@ class Bench:
         self.until(lambda: not thread.is_alive(), 600)
         return measuring.summary(taken), self.pulse.read()
 
+    def load_alone(self, model_id: str) -> float:
+        """Load the prepared model once more, beside the one in use; seconds until it can encode."""
+        from napari_medkd.inference import load_segmenter
+
+        summary, _ = self._beside(lambda: load_segmenter(model_id, in_child=True).close(), 3)
+        return round(summary["median"], 3)
+
     def reopen(self) -> float:
         """Open another image with the model loaded; seconds until its visible slice can be prompted."""
         from napari_medkd.session.state import State
@@ -165,17 +176,49 @@ class Bench:
         self.until(lambda: self.session.state is State.READY, 600)
         return round(time.perf_counter() - start, 3)
 
-    def click(self, repeats: int) -> tuple[dict[str, float], float]:
-        """Drag boxes by mouse events; from each release to the frame that shows the mask."""
+    def first_mask(self) -> float:
+        """Open another image with the model loaded and prompt it at once; seconds to the first mask."""
+        from napari_medkd.core.geometry import Plane
+        from napari_medkd.core.prompts import Box, Point, Prompt
+
+        another = self.viewer.add_image(self.stack[:, ::-1].copy(), name="prompted at once")
         self._rest()
+        frames = self._frames()
+        start = time.perf_counter()
+        self.dock.open_image(another)
+        plane = self.session.plane or Plane(0, 0)
+        middle, edge = self.size / 2, self.size * 0.3
+        prompt = Prompt(plane, points=(Point(middle, middle),))
+        if not self._takes_points():
+            prompt = Prompt(plane, box=Box(edge, edge, self.size - edge, self.size - edge))
+        self.session.set_prompt(prompt)
+        self.until(lambda: self.session.proposal is not None)
+        self.until_frame(frames, time.perf_counter())
+        taken = frames[-1] - start
+        self.session.discard()  # or the window would ask about it when it closes
+        return round(taken, 3)
+
+    def click(self, repeats: int) -> tuple[dict[str, float], float]:
+        """Click, or drag boxes where the model takes no points; from each release to the frame with the mask.
+
+        By mouse events, each at another place: nothing is answered from memory.
+        """
+        self._rest()
+        points = self._takes_points()
+        self.dock.panel.segment.set_tool("point" if points else "box")
+        self.dock.tools.activate("point" if points else "box")
         frames = self._frames()
         answers: list[float] = []
         self.session.proposal_changed.connect(lambda proposal: answers.append(time.perf_counter()))
         taken = []
         self.pulse.read()
         for number in range(repeats):
-            near = self.size * (0.28 + 0.002 * number)  # a new box each time: nothing is answered from memory
-            taken.append(self._drag(near, self.size - near, answers, frames))
+            if points:
+                place = self.size * (0.45 + 0.005 * number)
+                taken.append(self._drag(place, place, answers, frames))
+            else:
+                near = self.size * (0.28 + 0.002 * number)
+                taken.append(self._drag(near, self.size - near, answers, frames))
             self.session.discard()
             self.wait(0.3)
         return measuring.summary(taken), self.pulse.read()
@@ -188,7 +231,7 @@ class Bench:
         left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
         first, last = self._pixel(near), self._pixel(far)
         QTest.mousePress(native, left, none, first)
-        for share in (0.25, 0.5, 0.75, 1.0):
+        for share in (0.25, 0.5, 0.75, 1.0) if first != last else ():
             QTest.mouseMove(native, first + (last - first) * share)
             self.wait(0.02)
         start = time.perf_counter()
@@ -196,6 +239,9 @@ class Bench:
         self.until(lambda: self.session.proposal is not None and answers[-1] >= start)
         self.until_frame(frames, answers[-1])
         return next(frame for frame in frames if frame >= answers[-1]) - start
+
+    def _takes_points(self) -> bool:
+        return "point" in self.session.segmenter.card.capabilities
 
     def _frames(self) -> list[float]:
         """Return a list that gets the time of every frame from now on, once it is on the screen."""

@@ -23,7 +23,7 @@ def home() -> Path:
 
 
 def first_model() -> str:
-    """Return the model to start with where the user chose none: our own where it is there, else LiteMedSAM."""
+    """Return the model to start with where none was chosen: our own where it is there, else LiteMedSAM."""
     places = (_SHIPPED, home() / "models")
     return OURS if any((place / OURS / "card.json").is_file() for place in places) else "litemedsam"
 

@@ -88,9 +88,14 @@ class Volume:
 
     def slice_uint8(self, plane: Plane) -> NDArray[np.uint8]:
         """Return a slice through the window, (rows, columns, 3) uint8: what models and overlays see."""
+        seen = self.slice_seen(plane)
+        return seen if seen.shape[2] == 3 else np.repeat(seen, 3, axis=2)
+
+    def slice_seen(self, plane: Plane) -> NDArray[np.uint8]:
+        """Return the same with one channel where the image is grey, (rows, columns, 1 or 3) uint8."""
         values = self.slice(plane)
-        grey = values if self.is_rgb and values.dtype == np.uint8 else self.window.to_uint8(values)
-        return grey if grey.ndim == 3 else np.repeat(grey[..., np.newaxis], 3, axis=2)
+        seen = values if self.is_rgb and values.dtype == np.uint8 else self.window.to_uint8(values)
+        return seen if seen.ndim == 3 else seen[..., np.newaxis]
 
     def with_window(self, window: Window) -> Volume:
         """Return the same image seen through another window."""

@@ -43,7 +43,7 @@ class Frame:
         return self._fit(self.preprocessing.size)
 
     def to_input(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Turn an 8-bit slice (rows, columns, 3) into a normalised, padded input (1, 3, S, S)."""
+        """Turn an 8-bit slice (rows, columns, 3 or 1) into a normalised, padded input (1, 3, S, S)."""
         rows, columns = self.fitted
         size = self.preprocessing.size
         scaled = self._scaled(image[self.view.pixels])

@@ -65,7 +65,7 @@ class SamSegmenter:
 
     def embed(self, volume: Volume, plane: Plane) -> Embedding:
         """Encode one slice as it looks through the volume's window."""
-        image = volume.slice_uint8(plane)
+        image = volume.slice_seen(plane)
         frame = Frame((image.shape[0], image.shape[1]), self._card.preprocessing)
         features = self._runtime.encode(frame.to_input(image))
         seen = f"{volume.content_id}:{volume.window.low:g}:{volume.window.high:g}"

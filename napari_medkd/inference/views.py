@@ -6,9 +6,8 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_medkd.inference.zoom import Crop
@@ -21,25 +20,19 @@ class Views:
 
     Parameters
     ----------
-    image : ndarray (rows, columns, 3) uint8
-        The slice as the model sees it.
+    image : ndarray (rows, columns, 1 or 3) uint8
+        The slice as the model sees it; not to be written to.
     """
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
-        grey = (image[..., :1] == image).all()
-        self._image = image[..., :1].copy() if grey else image  # a third of the memory
+        self.image = image
         self._kept: OrderedDict[Crop, Any] = OrderedDict()
         self._lock = Lock()
 
     @property
-    def image(self) -> NDArray[np.uint8]:
-        """The slice, (rows, columns, 3) uint8; not to be written to."""
-        return np.broadcast_to(self._image, (*self._image.shape[:2], 3))
-
-    @property
     def nbytes(self) -> int:
         """Memory of the slice, without the crops."""
-        return self._image.nbytes
+        return self.image.nbytes
 
     def crops(self) -> list[Crop]:
         """Return the crops that are at hand, the one used last first."""

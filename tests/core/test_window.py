@@ -47,3 +47,13 @@ def test_a_constant_image_has_a_window_with_width(data):
 def test_bytes_and_masks_show_their_full_range():
     assert guess_window(np.array([3, 9], np.uint8), "GRAY").high == 255
     assert guess_window(np.array([True]), "GRAY").high == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
+def test_a_large_slice_is_mapped_as_each_of_its_values_is(dtype):
+    limits = np.iinfo(dtype)
+    values = np.random.default_rng(0).integers(limits.min, limits.max + 1, (400, 400)).astype(dtype)
+    values[0, :2] = limits.min, limits.max
+    window = Window(-3.5, 219.25)
+    expected = np.stack([window.to_uint8(row) for row in values])
+    np.testing.assert_array_equal(window.to_uint8(values), expected)
