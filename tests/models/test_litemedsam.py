@@ -81,7 +81,7 @@ def test_our_path_gives_the_packages_embedding_logits_and_mask(ours, theirs, sce
     plane = Plane(0, 0)
     embedding = segmenter.embed(Volume.from_array(image), plane)
     found = segmenter.predict(embedding, Prompt(plane, box=box))
-    np.testing.assert_allclose(embedding.features, features, atol=1e-4)
+    np.testing.assert_allclose(embedding.features[0], features, atol=1e-4)
     np.testing.assert_allclose(found.logits[0], logits[0, 0], atol=1e-2)
     assert found.scores[0] == pytest.approx(score, abs=1e-3)
     assert (found.masks[0] & mask).sum() / (found.masks[0] | mask).sum() > 0.9999
