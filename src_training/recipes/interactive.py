@@ -68,7 +68,14 @@ class InteractiveConfig(RecipeConfig):
         0.1, ge=0, lt=1, title="Pseudo-objects", description="Share of views of what the teacher found."
     )
     backbone_rate: float = Field(
-        0.5, gt=0, le=1, title="Backbone rate", description="Its learning rate, as a share of the others'."
+        0.5, gt=0, le=1, title="Backbone rate", description="Its learning rate, as a share of the neck's."
+    )
+    answering_rate: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        title="Answering rate",
+        description="Learning rate of prompt encoder and decoder, as a share of the neck's.",
     )
 
 
@@ -228,5 +235,9 @@ def _masks(
         config.mask_steps,
         ("student.",),
         validate=validate,
-        rates={"student.image_encoder.backbone": config.backbone_rate},
+        rates={
+            "student.image_encoder.backbone": config.backbone_rate,
+            "student.prompt_encoder": config.answering_rate,
+            "student.mask_decoder": config.answering_rate,
+        },
     )

@@ -42,6 +42,8 @@ class MultiScaleDecoder(MaskDecoder):  # type: ignore[misc]
         self.finest = nn.ConvTranspose2d(dim // 8, fine, kernel_size=2, stride=2)
         self.smooth = nn.Conv2d(fine, fine, kernel_size=3, padding=1, groups=fine)
         self.border = MLP(dim, dim, fine, 3)
+        nn.init.zeros_(self.border.layers[-1].weight)  # SAM's own answer, until the border is learnt
+        nn.init.zeros_(self.border.layers[-1].bias)
 
     def forward(
         self, features: Sequence[Tensor], position: Tensor, sparse: Tensor, dense: Tensor

@@ -110,6 +110,10 @@ class PyramidEncoder(nn.Module):
             nn.Conv2d(count, channels, 1)
             for count, channels in zip(counts[_GRID_STAGE - 1 :: -1], wanted, strict=True)
         )
+        # A decoder that knows its work from elsewhere goes on as before until these have something to add.
+        for skip in self.skips:
+            nn.init.zeros_(skip.weight)
+            nn.init.zeros_(skip.bias)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Encode images."""
