@@ -97,26 +97,36 @@ class PyramidEncoder(nn.Module):
         self, backbone: str = "tf_efficientnet_lite0", dim: int = 256, width: int = 128, blocks: int = 2
     ) -> None:
         super().__init__()
-        try:
-            self.backbone = timm.create_model(backbone, features_only=True, out_indices=(0, 1, 2, 3, 4))
-        except RuntimeError as error:
-            raise UnknownName(
-                f"timm has no network named {backbone!r}.", "Choose one with stages of stride 2 to 32."
-            ) from error
-        counts = self.backbone.feature_info.channels()
+        self.backbone, counts = _backbone(backbone)
         self.neck = Neck(counts[_GRID_STAGE - 1 :], dim, width, blocks)
         wanted = (dim // 4, dim // 8, dim // 16)
         self.skips = nn.ModuleList(
-            nn.Conv2d(count, channels, 1)
+            _silent(count, channels)
             for count, channels in zip(counts[_GRID_STAGE - 1 :: -1], wanted, strict=True)
         )
-        # A decoder that knows its work from elsewhere goes on as before until these have something to add.
-        for skip in self.skips:
-            nn.init.zeros_(skip.weight)
-            nn.init.zeros_(skip.bias)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Encode images."""
         stages = self.backbone(image)
         finer = [skip(stage) for skip, stage in zip(self.skips, stages[_GRID_STAGE - 1 :: -1], strict=True)]
         return self.neck(stages[_GRID_STAGE - 1 :]), *finer
+
+
+def _backbone(name: str) -> tuple[nn.Module, list[int]]:
+    """Build a timm network that gives its five stages; returns it and their channels."""
+    try:
+        network = timm.create_model(name, features_only=True, out_indices=(0, 1, 2, 3, 4))
+    except RuntimeError as error:
+        raise UnknownName(
+            f"timm has no network named {name!r}.", "Choose one with stages of stride 2 to 32."
+        ) from error
+    return network, network.feature_info.channels()
+
+
+def _silent(count: int, channels: int) -> nn.Conv2d:
+    """Return a 1×1 convolution that adds nothing yet, so that a decoder goes on as it learnt elsewhere."""
+    layer = nn.Conv2d(count, channels, 1)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
