@@ -6,7 +6,7 @@ maps serve `napari_medkd.models.decoders.multi_scale`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import timm
 from segment_anything.modeling.common import LayerNorm2d
@@ -115,7 +115,7 @@ class PyramidEncoder(nn.Module):
 def _backbone(name: str) -> tuple[nn.Module, list[int]]:
     """Build a timm network that gives its five stages; returns it and their channels."""
     try:
-        network = timm.create_model(name, features_only=True, out_indices=(0, 1, 2, 3, 4))
+        network: Any = timm.create_model(name, features_only=True, out_indices=(0, 1, 2, 3, 4))
     except RuntimeError as error:
         raise UnknownName(
             f"timm has no network named {name!r}.", "Choose one with stages of stride 2 to 32."
