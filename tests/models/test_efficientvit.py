@@ -27,7 +27,7 @@ def test_published_weights_give_the_published_embedding(size, depths, neck):
     load_state(model, convert(tensors, entry), entry.card.title)
     image = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        embedding = model.encode(image)
+        (embedding,) = model.encode(image)
         expected = reference.efficientvit(depths, neck, tensors, image)
     torch.testing.assert_close(embedding, expected, rtol=1e-3, atol=1e-3)
     assert embedding.shape == (1, 256, 12, 16)

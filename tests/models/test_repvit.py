@@ -21,7 +21,7 @@ def test_published_weights_give_the_published_embedding(model_id):
     load_state(model, convert(tensors, entry), entry.card.title)
     image = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        embedding = model.encode(image)
+        (embedding,) = model.encode(image)
         torch.testing.assert_close(
             embedding, reference.repvit(model_id, tensors, image), rtol=1e-3, atol=1e-3
         )
