@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_medkd.errors import MedkdError
+from napari_medkd.errors import MedkdError, missing_extra
 from napari_medkd.runs import EventWriter, Failed
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run(folder, writer)
         except MedkdError as error:
             writer.write(Failed(message=error.message, hint=error.hint))
+            return 2
+        except ModuleNotFoundError as error:
+            missing = missing_extra(str(error.name), "train", "Training")
+            writer.write(Failed(message=missing.message, hint=missing.hint))
             return 2
         except MemoryError:
             writer.write(

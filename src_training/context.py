@@ -63,5 +63,5 @@ class Context:
         folders = [Path(name) for name in self.spec.validation]
         if folders:
             return load_pictures(folders, _VALIDATION, tell=self.warn)
-        folders = [Path(name) for name in self.spec.data if has_splits(Path(name))]
+        folders = [Path(name) for name in self.spec.data if has_splits(Path(name), _VALIDATION)]
         return load_pictures(folders, _VALIDATION, tell=self.warn) if folders else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +77,14 @@ def load_pictures(
     return pictures
 
 
-def has_splits(folder: Path) -> bool:
-    """Tell whether a folder says which cases are for training."""
-    path = Path(folder) / "dataset.json"
-    return path.is_file() and '"splits"' in path.read_text(encoding="utf-8")
+def has_splits(folder: Path, split: str = "") -> bool:
+    """Tell whether a folder says which cases are for what, and names any for `split` where that is given."""
+    try:
+        about = json.loads((Path(folder) / "dataset.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    splits = about.get("splits", {}) if isinstance(about, dict) else {}
+    return bool(splits.get(split) if split else splits)
 
 
 def weights(pictures: Sequence[Picture]) -> NDArray[np.float64]:

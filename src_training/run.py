@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from lightning_fabric import Fabric
 from pydantic import ValidationError
 
-from napari_medkd.errors import InvalidSetting, missing_extra
+from napari_medkd.errors import InvalidSetting, RunFailed
 from napari_medkd.runs import Event, Finished, ModelExported, RunSpec
 from napari_medkd.runs import Stage as StageEvent
 from src_training import checkpoint, recipes
@@ -38,7 +39,13 @@ def run(folder: Path, writer: EventWriter) -> None:
     context = Context(spec, folder, fabric, write)
     recipe = recipes.load()[spec.recipe]()
     config = _config(recipe, spec)
-    figures = _train(recipe, config, context)
+    try:
+        figures = _train(recipe, config, context)
+    except torch.OutOfMemoryError as error:
+        raise RunFailed(
+            "A single view of this student does not fit into the memory of the device.",
+            "Choose a smaller input size or backbone, or another device.",
+        ) from error
     if figures is None:
         return  # stopped: the checkpoint says where to go on
     model, card = recipe.model(config, context)
@@ -84,10 +91,6 @@ def _config(recipe: Recipe, spec: RunSpec) -> RecipeConfig:
 
 def _hardware(spec: RunSpec) -> Fabric:
     """Return where and how exactly to compute; several GPUs come from ``devices`` or from torchrun."""
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise missing_extra(str(error.name), "train", "Training") from error
     device = spec.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

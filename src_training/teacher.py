@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Box, Prompt
@@ -58,7 +62,7 @@ class Teacher:
     cache : Path
         Where lessons are kept, for every run; deleting it costs time and nothing else.
     grid : int
-        Rows and columns of the student's embedding; the teacher's is a multiple.
+        Rows and columns of the student's embedding.
     boxes : int
         Boxes drawn on each picture.
     """
@@ -92,8 +96,7 @@ class Teacher:
         volume = Volume.from_array(picture.image[np.newaxis])
         embedding = self._segmenter.embed(volume, _PLANE)
         features = np.asarray(embedding.features[0])[0]
-        factor = features.shape[-1] // self._grid
-        pooled = features.reshape(len(features), self._grid, factor, self._grid, factor).mean((2, 4))
+        pooled = functional.adaptive_avg_pool2d(torch.from_numpy(features), self._grid).numpy()
         inside = embedding.frame.to_low_resolution(np.ones(picture.objects.shape), self._grid)
         objects = self._objects(embedding, picture.objects.shape, np.random.default_rng(seed))
         return Lesson(pooled.astype(np.float16), inside.astype(np.float16), objects)
@@ -118,9 +121,9 @@ class Teacher:
 
 def _read(path: Path) -> Lesson | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return Lesson(file["embedding"], file["inside"], file["objects"])
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None  # not there, or half of it: made again
 
 

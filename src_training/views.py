@@ -55,7 +55,7 @@ def draw_view(picture: Picture, rng: Generator, size: int, side: int, limit: int
     low = np.array([rows.min(), columns.min()])
     high = np.array([rows.max(), columns.max()]) + 1
     top, left, extent = _place(np.array(picture.objects.shape), low, high, rng)
-    found = _visible(picture, (top, left, extent), chosen, rng, limit)
+    found = _visible(picture, (top, left, extent), chosen, rng, limit, side)
     return cut(picture, (top, left, extent), found, size, side)
 
 
@@ -105,14 +105,14 @@ def _place(shape: np.ndarray, low: np.ndarray, high: np.ndarray, rng: Generator)
 
 
 def _visible(
-    picture: Picture, where: tuple[int, int, int], chosen: int, rng: Generator, limit: int
+    picture: Picture, where: tuple[int, int, int], chosen: int, rng: Generator, limit: int, side: int
 ) -> list[int]:
     """Return `chosen` and others that are mostly in the view, in a drawn order."""
     top, left, extent = where
     labels = picture.objects[top : top + extent, left : left + extent]
     here = np.bincount(labels.ravel(), minlength=picture.count + 1)
     all_of_it = np.bincount(picture.objects.ravel(), minlength=picture.count + 1)
-    seen = (here >= _INSIDE * all_of_it) & (here * (128 / extent) ** 2 >= _VISIBLE)
+    seen = (here >= _INSIDE * all_of_it) & (here * (side / extent) ** 2 >= _VISIBLE)
     seen[0] = seen[chosen] = False
     others = rng.permutation(np.flatnonzero(seen))[: limit - 1]
     return [chosen, *(int(number) for number in others)]

@@ -85,3 +85,14 @@ def test_a_folder_of_nothing_is_a_sentence(tmp_path):
     with pytest.raises(UnreadableFile, match="broken"):
         load_pictures([folder], tell=told.append)
     assert len(told) == 1
+
+
+def test_a_folder_says_which_cases_are_for_what(tmp_path):
+    from src_training.pictures import has_splits
+
+    folder = make_set(tmp_path / "discs", 3)
+    assert has_splits(folder) and has_splits(folder, "val") and not has_splits(folder, "night")
+    (folder / "dataset.json").write_text('{"splits": {"train": ["00"], "val": []}}')
+    assert has_splits(folder) and not has_splits(folder, "val")
+    (folder / "dataset.json").write_text("torn {")
+    assert not has_splits(folder)

@@ -117,3 +117,17 @@ def test_orders_that_cannot_be_followed_are_a_sentence(tmp_path, options, senten
         assert main([str(folder)]) == 2
     failed = EventReader(folder).read()[-1]
     assert failed.kind == "failed" and sentence in failed.message
+
+
+def test_a_view_that_does_not_fit_into_the_memory_is_a_sentence(tmp_path, monkeypatch):
+    from src_training import memory
+    from src_training.__main__ import main
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("made up")
+
+    monkeypatch.setattr(memory, "need", full)
+    folder = make_run(tmp_path / "run", make_set(tmp_path / "discs"))
+    assert main([str(folder)]) == 2
+    failed = EventReader(folder).read()[-1]
+    assert failed.kind == "failed" and "memory" in failed.message
