@@ -30,9 +30,14 @@ class LayerSet:
         What they lie over; its transform and name are followed.
     placement : Placement
         How its axes sit in the volume.
+    before : LayerSet, optional
+        The layers over the image that was open before. Where they have the same number of axes they move over
+        to `image`: for a viewer, five new layers with their controls are seconds of work.
     """
 
-    def __init__(self, workspace: Workspace, image: Image, placement: Placement) -> None:
+    def __init__(
+        self, workspace: Workspace, image: Image, placement: Placement, before: LayerSet | None = None
+    ) -> None:
         session = workspace.session
         assert session.volume is not None and session.labels is not None
         self._viewer = workspace.viewer
@@ -40,11 +45,19 @@ class LayerSet:
         self._placement = placement
         self._width = 0
         self.leaving = False
-        self.result = ResultLayer(image, placement, session.volume, session.labels, workspace.labels_painted)
-        self.proposal = ProposalLayer(
-            image, placement, session.volume.shape, workspace.proposal_painted, self.pixel
+        moved = before.release(placement.ndim) if before is not None else ()
+        labels, shown, *drawn = moved or (None, None)
+        self.result = ResultLayer(
+            image, placement, session.volume, session.labels, workspace.labels_painted, labels
         )
-        self.prompts = PromptLayers(image, placement, workspace.prompts_edited, self.pixel, workspace.later)
+        self.proposal = ProposalLayer(
+            image, placement, session.volume.shape, workspace.proposal_painted, self.pixel, shown
+        )
+        self.prompts = PromptLayers(
+            image, placement, workspace.prompts_edited, self.pixel, workspace.later, drawn
+        )
+        for layer in moved:
+            place_over(layer, image)
         self._suffixes = {layer: layer.name.removeprefix(image.name) for layer in self.all}
 
     @property
@@ -57,10 +70,15 @@ class LayerSet:
 
     def add(self) -> None:
         """Put the layers over everything else, and follow the image from now on."""
-        active = self._viewer.layers.selection.active
-        for layer in self.all:
-            self._viewer.layers.append(layer)
-        self._viewer.layers.selection.active = active
+        layers = self._viewer.layers
+        active = layers.selection.active
+        if tuple(layers[-len(self.all) :]) != self.all:
+            there = [layers.index(layer) for layer in self.all if layer in layers]
+            if there:
+                layers.move_multiple(there, len(layers))
+            else:
+                layers.extend(self.all)
+        layers.selection.active = active
         for name in TRANSFORM:
             getattr(self._image.events, name).connect(self._on_moved)
         self._image.events.name.connect(self._on_renamed)
@@ -77,15 +95,32 @@ class LayerSet:
 
     def remove(self, keep_labels: bool = False) -> None:
         """Take the layers out of the viewer; with `keep_labels`, labels that hold something stay."""
-        self.leaving = True
-        for name in TRANSFORM:
-            getattr(self._image.events, name).disconnect(self._on_moved)
-        self._image.events.name.disconnect(self._on_renamed)
+        self._leave()
         for layer in self.all:
             if keep_labels and layer is self.result.layer and bool(np.any(layer.data)):
                 self.result.detach()
             elif layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+
+    def release(self, ndim: int) -> tuple[Layer, ...]:
+        """Give the layers, still in the viewer, to another image of `ndim` axes and follow this one no more.
+
+        Empty where they cannot serve it; then they are taken out.
+        """
+        if ndim != self._placement.ndim or any(layer not in self._viewer.layers for layer in self.all):
+            self.remove()
+            return ()
+        self._leave()
+        self.result.detach()
+        self.proposal.detach()
+        self.prompts.detach()
+        return self.all
+
+    def _leave(self) -> None:
+        self.leaving = True
+        for name in TRANSFORM:
+            getattr(self._image.events, name).disconnect(self._on_moved)
+        self._image.events.name.disconnect(self._on_renamed)
 
     def pixel(self) -> float:
         """Return the size of a pixel of the screen in pixels of the image."""

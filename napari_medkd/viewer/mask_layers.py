@@ -45,6 +45,8 @@ class ProposalLayer:
         Called with (plane axis indices of the stroke as a (z, y, x) tuple of arrays, painted or erased).
     pixel : callable
         Returns the size of a screen pixel in data pixels, for the width of outlines.
+    layer : Labels, optional
+        One that served another image before.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class ProposalLayer:
         shape: tuple[int, int, int],
         on_paint: Callable[[tuple[NDArray[np.intp], ...], bool], None],
         pixel: Callable[[], float],
+        layer: Labels | None = None,
     ) -> None:
         self._on_paint = on_paint
         self._pixel = pixel
@@ -61,17 +64,21 @@ class ProposalLayer:
         self._drawn: list[tuple[slice | int, ...]] = []
         self._proposal: Proposal | None = None
         self._hint: tuple[Plane, NDArray[np.bool_]] | None = None
-        self.layer = Labels(
-            placement.view(self._array),
-            name=f"{image.name} – proposal",
-            opacity=1.0,
-            **transform_of(image, placement.ndim),
-        )
-        self.layer.events.thumbnail.block()  # it would cost more than the mask
-        self.layer.n_edit_dimensions = 2
-        self.layer.brush_size = 10
-        self.layer.selected_label = INSIDE
+        shown, name = placement.view(self._array), f"{image.name} – proposal"
+        if layer is None:
+            layer = Labels(shown, name=name, opacity=1.0, **transform_of(image, placement.ndim))
+            layer.events.thumbnail.block()  # it would cost more than the mask
+            layer.n_edit_dimensions = 2
+            layer.brush_size = 10
+            layer.selected_label = INSIDE
+        else:
+            _refill(layer, shown, name)
+        self.layer = layer
         self._strokes = StrokeListener(self.layer, self._on_stroke)
+
+    def detach(self) -> None:
+        """Let go of the layer: strokes in it are told of no more."""
+        self._strokes.disconnect()
 
     def set_colour(self, colour: str) -> None:
         """Draw the proposal in the colour (#rrggbb) of the class that it would go to."""
@@ -158,6 +165,8 @@ class ResultLayer:
         Shared with the session.
     on_paint : callable
         Called with ((z, y, x) index arrays, old values) after a stroke, which is already in `labels`.
+    layer : Labels, optional
+        One that served another image before.
     """
 
     def __init__(
@@ -167,18 +176,19 @@ class ResultLayer:
         volume: Volume,
         labels: NDArray[np.uint16],
         on_paint: Callable[[tuple[NDArray[np.intp], ...], NDArray[np.uint16]], None],
+        layer: Labels | None = None,
     ) -> None:
         self._labels = labels
         self._placement = placement
         self._on_paint = on_paint
-        self.layer = Labels(
-            placement.view(labels),
-            name=f"{image.name} – labels",
-            opacity=0.4,
-            metadata={METADATA_KEY: volume},
-            **transform_of(image, placement.ndim),
-        )
-        self.layer.n_edit_dimensions = 2
+        shown, name = placement.view(labels), f"{image.name} – labels"
+        if layer is None:
+            layer = Labels(shown, name=name, opacity=0.4, **transform_of(image, placement.ndim))
+            layer.n_edit_dimensions = 2
+        else:
+            _refill(layer, shown, name)
+        layer.metadata = {METADATA_KEY: volume}
+        self.layer = layer
         self._strokes = StrokeListener(self.layer, self._report)
         self.layer.events.data.connect(self._on_replaced)
 
@@ -219,6 +229,15 @@ class ResultLayer:
     def _report(self, indices: Sequence[NDArray[np.intp]], old: NDArray[Any]) -> None:
         volume = (np.zeros_like(indices[0]),) * (3 - len(indices)) + tuple(indices)
         self._on_paint(volume, old.astype(self._labels.dtype))
+
+
+def _refill(layer: Labels, data: NDArray[Any], name: str) -> None:
+    """Let a layer show other data of as many axes, and forget the strokes that were made in the old."""
+    layer.mode = "pan_zoom"
+    layer.data = data
+    layer.name = name
+    layer.editable = False  # napari drops a layer's own history here, and by no other public way
+    layer.editable = True
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:

@@ -13,7 +13,7 @@ from napari_medkd.core.prompts import Box, Point, Prompt, Stroke
 from napari_medkd.viewer.transforms import transform_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari.layers import Image, Layer
     from napari.utils.events import Event
@@ -45,6 +45,8 @@ class PromptLayers:
         Returns the size of a screen pixel in data pixels, for the width of lines.
     later : Later
         When a new prompt is drawn: a layer of shapes takes longer to draw than a mask, which goes first.
+    layers : sequence of Layer, optional
+        Scribbles, boxes and points that served another image before, empty.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class PromptLayers:
         on_edit: Callable[[], None],
         pixel: Callable[[], float],
         later: Later,
+        layers: Sequence[Layer] = (),
     ) -> None:
         self._placement = placement
         self._on_edit = on_edit
@@ -63,29 +66,23 @@ class PromptLayers:
         self._shown: Prompt | None = None
         self._wanted: Prompt | None = None
         self._when_drawn: list[Callable[[], None]] = []
-        common: dict[str, Any] = {"ndim": placement.ndim, **transform_of(image, placement.ndim)}
-        self.points = Points(
-            name=f"{image.name} – points",
-            features={"sign": np.array([], dtype=object)},
-            feature_defaults={"sign": "positive"},
-            face_color=INSIDE,
-            border_color="white",
-            size=8,
-            canvas_size_limits=(11, 16),
-            **common,
-        )
-        self.boxes = Shapes(name=f"{image.name} – boxes", opacity=1.0, **_outline(BOX), **common)
         self._looks: dict[Layer, tuple[object, ...]] = {}  # width, then kind and colour of each shape
-        self.scribble = Shapes(name=f"{image.name} – scribble", opacity=0.8, **_outline(INSIDE), **common)
-        for layer in self.layers:
+        self.scribble, self.boxes, self.points = layers or _new(image, placement)
+        for layer, kind in zip(self.layers, ("scribble", "boxes", "points"), strict=True):
+            layer.name = f"{image.name} – {kind}"
             layer.events.data.connect(self._on_data)
-            # Nobody looks at the thumbnail of a box, and each new one draws the whole layer list again.
-            layer.events.thumbnail.block()
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """From the lowest to the highest."""
         return self.scribble, self.boxes, self.points
+
+    def detach(self) -> None:
+        """Leave the layers, empty, to whoever wants them."""
+        self.forget()
+        for layer in self.layers:
+            layer.mode = "pan_zoom"
+            layer.events.data.disconnect(self._on_data)
 
     def show(self, prompt: Prompt | None, now: bool = False) -> None:
         """Show `prompt`, redrawing only the layers that differ from it; with `now` before this returns."""
@@ -236,6 +233,26 @@ class PromptLayers:
             yield
         finally:
             self._quiet = before
+
+
+def _new(image: Image, placement: Placement) -> tuple[Shapes, Shapes, Points]:
+    """Return empty layers for scribbles, boxes and points over `image`."""
+    common: dict[str, Any] = {"ndim": placement.ndim, **transform_of(image, placement.ndim)}
+    scribble = Shapes(opacity=0.8, **_outline(INSIDE), **common)
+    boxes = Shapes(opacity=1.0, **_outline(BOX), **common)
+    points = Points(
+        features={"sign": np.array([], dtype=object)},
+        feature_defaults={"sign": "positive"},
+        face_color=INSIDE,
+        border_color="white",
+        size=8,
+        canvas_size_limits=(11, 16),
+        **common,
+    )
+    for layer in (scribble, boxes, points):
+        # Nobody looks at the thumbnail of a box, and each new one draws the whole layer list again.
+        layer.events.thumbnail.block()
+    return scribble, boxes, points
 
 
 def _outline(colour: str) -> dict[str, Any]:

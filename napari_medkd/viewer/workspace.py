@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.window import Window
     from napari_medkd.inference.segmenter import Prediction
+    from napari_medkd.session.journal import Recovery
     from napari_medkd.session.session import Session
     from napari_medkd.viewer.afterwards import Later
     from napari_medkd.viewer.placement import Placement
@@ -102,15 +103,11 @@ class Workspace:
             )
         except Kept:
             return False
-        self._drop_layers()
         if recovery is not None:
-            if volume.content_id in self._seen or self.asker.ask_resume(recovery):
-                self.session.resume(recovery)
-            else:
-                self.session.forget(recovery)
+            self._recover(recovery, volume.content_id in self._seen)
         self._seen.add(volume.content_id)
         self.image, self.placement, self._window = image, placement, volume.window
-        self.layers = LayerSet(self, image, placement)
+        self.layers = LayerSet(self, image, placement, self.layers)
         self.session.set_plane(plane)
         self._show_all()
         self.layers.add()
@@ -150,6 +147,17 @@ class Workspace:
         self.image = self.placement = None
         if layers is not None:
             layers.remove(keep_labels)
+
+    def _recover(self, recovery: Recovery, known: bool) -> None:
+        """Take up the work that was found, unless the user would rather not."""
+        try:
+            if known or self.asker.ask_resume(recovery):
+                self.session.resume(recovery)
+            else:
+                self.session.forget(recovery)
+        except MedkdError:
+            self._drop_layers()  # they belong to an image that is not open any more
+            raise
 
     def _first_plane(self, image: Image, placement: Placement) -> Plane:
         try:

@@ -324,3 +324,76 @@ def test_proposals_wait_for_a_model(picture):
     desk.session.set_segmenter(desk.segmenter)
     assert desk.mask.sum() == 100
     assert (desk.layer("proposal").data > 0).sum() == 100
+
+
+def test_another_image_takes_the_layers_over(desk, picture):
+    first = desk.open(picture)
+    desk.mouse().drag([(3, 8), (17, 22)])
+    desk.session.commit()
+    desk.layer("proposal").paint((30, 5), 1)
+    before = desk.workspace.layers.all
+    other = desk.viewer.add_image(np.rot90(picture), name="other", scale=(2, 3))
+    desk.answers.pending = Pending.DISCARD
+    assert desk.workspace.open(other)
+    assert desk.workspace.layers.all == before
+    names = [layer.name for layer in desk.viewer.layers]
+    assert names == ["scan", "other", *(f"other – {kind}" for kind in KINDS)]
+    labels, proposal, _, boxes, _ = before
+    assert labels.data.shape == proposal.data.shape == other.data.shape
+    assert not labels.data.any() and not proposal.data.any() and not boxes.nshapes
+    assert all(np.array_equal(layer.scale, other.scale) for layer in before)
+    first.scale, first.name = (7, 7), "elsewhere"  # nobody follows it any more
+    assert labels.name == "other – labels" and tuple(labels.scale) == (2, 3)
+    proposal.undo()  # napari's own: the stroke in the other image is forgotten
+    assert not proposal.data.any() and not desk.session.labels.any()
+
+
+def test_strokes_and_prompts_go_to_the_image_that_is_open(desk, picture):
+    desk.open(picture)
+    other = desk.viewer.add_image(picture[::-1].copy(), name="other")
+    desk.workspace.open(other)
+    desk.tools.activate("box")
+    desk.mouse().drag([(22, 8), (37, 22)])
+    assert desk.mask.sum() == 100
+    labels = desk.workspace.layers.result.layer
+    labels.paint((2, 2), 1)
+    assert desk.session.can_undo and desk.session.labels[0, 2, 2] == 1
+    desk.session.undo()
+    assert labels.data[2, 2] == 0
+
+
+def test_an_image_of_other_dimensions_gets_layers_of_its_own(desk, picture, volume):
+    desk.open(picture)
+    before = desk.workspace.layers.all
+    other = desk.viewer.add_image(volume, name="other")
+    desk.workspace.open(other)
+    assert not set(before) & set(desk.viewer.layers)
+    assert [layer.name for layer in desk.viewer.layers][2:] == [f"other – {kind}" for kind in KINDS]
+    assert desk.workspace.layers.result.layer.ndim == 3
+
+
+def test_prompts_that_wait_to_be_drawn_do_not_appear_over_another_image(desk, picture):
+    waiting = []
+    desk.workspace.later = _Waiting(waiting)
+    desk.open(picture)
+    desk.mouse().drag([(3, 8), (17, 22)])
+    assert waiting
+    desk.answers.pending = Pending.DISCARD
+    other = desk.viewer.add_image(picture[::-1].copy(), name="other")
+    assert desk.workspace.open(other)
+    for draw in waiting:
+        draw()
+    assert not desk.workspace.layers.prompts.boxes.nshapes
+
+
+class _Waiting:
+    """Keeps what is to be drawn until a test draws it."""
+
+    def __init__(self, waiting):
+        self._waiting = waiting
+
+    def __call__(self, action):
+        self._waiting.append(action)
+
+    def soon(self):
+        pass
