@@ -97,7 +97,7 @@ class ImageMaskFolder:
         self.folder = Path(folder)
         self.name = self.folder.name
         self.split = split
-        self._about = _about(self.folder)
+        self._about = about(self.folder)
         images = _by_name(self.folder / "images")
         paths = _by_name(self.folder / (masks or _mask_folder(self.folder)))
         numbered = _by_name(self.folder / _INSTANCES) if (self.folder / _INSTANCES).is_dir() else {}
@@ -147,11 +147,11 @@ class ImageMaskFolder:
 
 def split_names(folder: Path) -> tuple[str, ...]:
     """Return the names of the splits of a data set; none where its dataset.json has none."""
-    splits = _about(Path(folder)).get("splits")
+    splits = about(Path(folder)).get("splits")
     return tuple(splits) if isinstance(splits, dict) else ()
 
 
-def _about(folder: Path) -> dict[str, Any]:
+def about(folder: Path) -> dict[str, Any]:
     """Return what dataset.json says; nothing where there is none that can be read."""
     try:
         about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))

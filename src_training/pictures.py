@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medkd.errors import MedkdError, UnreadableFile
-from src_training.data import ImageMaskFolder
+from src_training.data import ImageMaskFolder, about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -79,12 +78,8 @@ def load_pictures(
 
 def has_splits(folder: Path, split: str = "") -> bool:
     """Tell whether a folder says which cases are for what, and names any for `split` where that is given."""
-    try:
-        about = json.loads((Path(folder) / "dataset.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    splits = about.get("splits", {}) if isinstance(about, dict) else {}
-    return bool(splits.get(split) if split else splits)
+    splits = about(Path(folder)).get("splits")
+    return isinstance(splits, dict) and bool(splits.get(split) if split else splits)
 
 
 def weights(pictures: Sequence[Picture]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from pydantic import ValidationError
 
 from napari_medkd.errors import InvalidSetting, RunFailed
-from napari_medkd.runs import Event, Finished, ModelExported, RunSpec
+from napari_medkd.runs import Event, Finished, ModelExported, Progress, RunSpec
 from napari_medkd.runs import Stage as StageEvent
 from src_training import checkpoint, recipes
 from src_training.context import Context
@@ -50,7 +50,8 @@ def run(folder: Path, writer: EventWriter) -> None:
         return  # stopped: the checkpoint says where to go on
     model, card = recipe.model(config, context)
     if fabric.is_global_zero:
-        place = export(model, card, context, figures)
+        context.write(Progress(stage="export", step=0, total=1))
+        place = export(model, card, config, context, figures)
         write(ModelExported(id=card.id, path=str(place.relative_to(folder))))
     write(Finished(summary=figures))
 

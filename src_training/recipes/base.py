@@ -25,6 +25,22 @@ class RecipeConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: str = Field(
+        "student",
+        pattern=r"^[a-z0-9][a-z0-9._-]*$",
+        title="Name",
+        description="Id of the model that comes of it.",
+    )
+    title: str = Field("My student", title="Title", description="What the user reads.")
+    description: str = Field(
+        "", title="Description", description="What it is good for, in a sentence on its card."
+    )
+    licence: str = Field(
+        "", title="Licence", description="Under which its weights may be used; part of its card."
+    )
+    commercial_use: bool = Field(
+        True, title="Commercial use", description="Whether that licence, or one of the data's, allows it."
+    )
     batch_size: int = Field(8, ge=1, le=1024, title="Batch size", description="Images in one step.")
     accumulate: int = Field(
         1, ge=1, le=256, title="Accumulate", description="Steps whose gradients are summed before an update."

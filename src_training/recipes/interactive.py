@@ -30,13 +30,6 @@ _CAPABILITIES: frozenset[Capability] = frozenset({"box", "point", "scribble", "l
 class InteractiveConfig(RecipeConfig):
     """Numbers of the recipe ``interactive``."""
 
-    name: str = Field(
-        "student",
-        pattern=r"^[a-z0-9][a-z0-9._-]*$",
-        title="Name",
-        description="Id of the model that comes of it.",
-    )
-    title: str = Field("My student", title="Title", description="What the user reads.")
     backbone: str = Field(
         "tf_efficientnet_lite0", title="Backbone", description="Name of a timm network with five stages."
     )
