@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Capability = Literal["box", "point", "scribble", "lasso", "mask", "auto"]
 
@@ -57,21 +57,39 @@ class Architecture(BaseModel):
     half_precision: bool = Field(
         False, description="Whether its answers stay the same on a GPU that computes in 16-bit floats."
     )
-    masks: Literal["one", "three", "candidates"] = Field(
+    masks: Literal["one", "three", "candidates", "classes"] = Field(
         "three",
         description="Whether the decoder answers with one mask, with one for a clear prompt and three "
-        "candidates for an unclear one, or with three candidates always.",
+        "candidates for an unclear one, with three candidates always, or with one for every class of the "
+        "card.",
     )
-    scores: Literal["predicted", "stability"] = Field(
+    scores: Literal["predicted", "stability", "expected"] = Field(
         "predicted",
-        description="Whether candidates are ranked by the overlap that the network predicts, or by how "
-        "little a mask changes when its threshold is moved.",
+        description="Whether masks are ranked by the overlap that the network predicts, by how little a mask "
+        "changes when its threshold is moved, or by the overlap that its own probabilities let expect.",
+    )
+    temperature: float = Field(
+        1.0,
+        gt=0,
+        description="What logits are divided by so that they are log odds that hold on cases never seen.",
     )
 
     @property
     def logit_side(self) -> int:
         """Rows and columns of the decoder's logits; those of a mask prompt are 4 a cell of the embedding."""
         return self.grid * self.logits_per_cell
+
+
+class Target(BaseModel):
+    """What an automatic model looks for: one mask of its answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, description="What the mask shows, for people: lesion, vessel, kidney.")
+    modality: str = Field("", description="The kind of image it is looked for in; empty means any.")
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="Probability above which a pixel belongs to it, unless the user says."
+    )
 
 
 class ModelCard(BaseModel):
@@ -89,6 +107,9 @@ class ModelCard(BaseModel):
         description="Kinds of prompt that it understands; the viewer offers tools for these only."
     )
     modalities: tuple[str, ...] = Field((), description="What it was trained on.")
+    targets: tuple[Target, ...] = Field(
+        (), description="What an automatic model looks for, in the order of its masks."
+    )
     parameters: int = Field(0, ge=0, description="Number of parameters.")
     licence: str = Field("", description="Licence of the weights.")
     commercial_use: bool = Field(True, description="False where the licence of the weights forbids it.")
@@ -97,6 +118,18 @@ class ModelCard(BaseModel):
     training_data: tuple[str, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict, description="File name → SHA-256.")
+
+    @model_validator(mode="after")
+    def _check_targets(self) -> ModelCard:
+        """An automatic model says what it looks for; any other has nothing to look for by itself."""
+        if ("auto" in self.capabilities) != bool(self.targets):
+            raise ValueError('"targets" must be there where "auto" is among the capabilities, and only there')
+        return self
+
+    @property
+    def needs_prompt(self) -> bool:
+        """False for a model that answers by itself and understands no prompt at all."""
+        return self.capabilities != {"auto"}
 
     def supports(self, kinds: frozenset[str]) -> bool:
         """Tell whether every kind of prompt in `kinds` is understood."""

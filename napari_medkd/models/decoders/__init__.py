@@ -4,7 +4,8 @@ A decoder is one module here with one registration. Its factory takes ``dim`` an
 `Architecture.decoder_options` and returns a network called with (features, position, sparse, dense): what the
 encoder gave, each (1 or P, …), the grid's positional encoding (1, C, g, g), the embedded tokens (P, N, C) and
 the embedded mask (1 or P, C, g, g). It returns logits (P, 4, h, h) and scores (P, 4): the answer to a clear
-prompt first, then three candidates. The modules import torch, so they wait until one is asked for.
+prompt first, then three candidates. A decoder that needs no prompt returns one mask for every target of the
+card instead. The modules import torch, so they wait until one is asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 decoders: Registry[Callable[..., nn.Module]] = Registry("mask decoder")
-_MODULES = ("multi_scale", "sam")
+_MODULES = ("multi_scale", "prompt_free", "sam")
 
 
 def create_decoder(name: str, **options: Any) -> nn.Module:
