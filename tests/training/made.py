@@ -25,6 +25,10 @@ def make_set(folder: Path, count: int = 6, side: int = 80) -> Path:
         imsave(folder / "images" / f"{number:02d}.png", image.astype(np.uint8), check_contrast=False)
         imsave(folder / "masks" / f"{number:02d}.png", (255 * mask).astype(np.uint8), check_contrast=False)
     names = [f"{number:02d}" for number in range(count)]
-    about = {"name": folder.name, "splits": {"train": names[:-2], "val": names[-2:], "test": names[-2:]}}
+    about = {
+        "name": folder.name,
+        "licence": "CC0.",
+        "splits": {"train": names[:-2], "val": names[-2:], "test": names[-2:]},
+    }
     (folder / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
     return folder

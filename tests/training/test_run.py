@@ -92,7 +92,7 @@ def _answers(package: Path, data: Path) -> None:
 
     card = ModelStore().add(package)
     assert (
-        card.training_data == ("discs",)
+        card.training_data == ("discs (4 cases). CC0.",)
         and "seed 3" in card.source
         and str(data) not in card.model_dump_json()
     )
