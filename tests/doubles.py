@@ -10,7 +10,7 @@ from scipy import ndimage
 from napari_medkd.errors import MedkdError
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.segmenter import Embedding, Prediction
-from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
+from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
 from napari_medkd.session.worker import Kind, Request, RequestQueue
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ThresholdSegmenter:
             architecture=Architecture(encoder="none"),
             preprocessing=Preprocessing(),
             capabilities=capabilities,
+            targets=(Target(name="bright"),) if "auto" in capabilities else (),
         )
         self.runtime_name = "numpy, CPU"
         self.fallback = ""

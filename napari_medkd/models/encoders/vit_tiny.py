@@ -7,7 +7,7 @@ Anything" (2023) for the neck. It is the student of TS-KD, which aligns its hidd
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_anything.modeling.common import LayerNorm2d
 from timm.models.vision_transformer import VisionTransformer
@@ -88,12 +88,13 @@ class PlainVit(nn.Module):
             The tokens after each of `blocks`, laid out as SAM's own blocks have them.
         """
         indices = [block - 1 for block in blocks]
-        tokens, hidden = self.trunk.forward_intermediates(image, indices=indices, output_fmt="NCHW")
-        embedding = self._embedded(tokens, image)
-        return embedding, [maps.permute(0, 2, 3, 1) for maps in hidden]
+        answer: Any = self.trunk.forward_intermediates(image, indices=indices, output_fmt="NCHW")
+        tokens, hidden = answer
+        return self._embedded(tokens, image), [maps.permute(0, 2, 3, 1) for maps in hidden]
 
     def _embedded(self, tokens: Tensor, image: Tensor) -> Tensor:
         """Bring the last tokens, (B, N, width), through the neck."""
         rows, columns = (side // self.patch for side in image.shape[-2:])
-        embedding: Tensor = self.neck(tokens.transpose(1, 2).unflatten(2, (rows, columns)))
+        maps = tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
+        embedding: Tensor = self.neck(maps)
         return embedding
