@@ -20,6 +20,8 @@ from torch import nn
 from napari_medkd.errors import InvalidSetting, missing_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 _FUSED = "qkv"
@@ -78,7 +80,7 @@ def split_qkv(module: nn.Module) -> int:
     return len(holders)
 
 
-def adapt(module: nn.Module, rank: int = 4, alpha: float = 4.0) -> nn.Module:
+def adapt(module: nn.Module, rank: int = 4, alpha: int = 4) -> nn.Module:
     """Split the fused layers, put LoRA on their queries and values, and freeze all that was there.
 
     Parameters
@@ -88,7 +90,7 @@ def adapt(module: nn.Module, rank: int = 4, alpha: float = 4.0) -> nn.Module:
         projections of the same name are not.
     rank : int
         r, from 1.
-    alpha : float
+    alpha : int
         α; what is added counts α/r.
 
     Raises
@@ -144,13 +146,13 @@ def _groups(holder: nn.Module) -> int:
 
 def _parts(rows: Tensor, heads: int) -> list[Tensor]:
     """Take (3·D, …) rows apart into q, k and v, (D, …) each."""
-    grouped = rows.detach().unflatten(0, (heads, 3, -1))
+    grouped = rows.detach().reshape(heads, 3, -1, *rows.shape[1:])
     return [grouped[:, part].flatten(0, 1).clone() for part in range(3)]
 
 
-def _whole(parts: list[Tensor], heads: int) -> Tensor:
+def _whole(parts: Sequence[Tensor], heads: int) -> Tensor:
     """Put q, k and v together again: the inverse of `_parts`."""
-    grouped = [part.detach().unflatten(0, (heads, -1)) for part in parts]
+    grouped = [part.detach().reshape(heads, -1, *part.shape[1:]) for part in parts]
     return torch.stack(grouped, dim=1).flatten(0, 2)
 
 
