@@ -27,6 +27,7 @@ _SCRIBBLE_POINTS = 8  # SAM was trained with a handful of points; more of them m
 _SURE = 10.0  # logit of a pixel that the user painted or erased: a probability of 0.99995
 _COVERED = 0.25  # share of a logit's pixels that must be painted, so that a thin stroke is not lost
 _NAMES = {"point": "points", "box": "boxes", "scribble": "scribbles", "lasso": "lassos", "mask": "painting"}
+_BY_ITSELF = "Let it suggest what it finds, or choose another model."
 _PADDING, _OUTSIDE, _INSIDE, _TOP_LEFT, _BOTTOM_RIGHT = -1, 0, 1, 2, 3
 
 
@@ -70,7 +71,7 @@ def check_prompt(prompt: Prompt, shape: tuple[int, int], card: ModelCard) -> Non
         raise InvalidPrompt(
             f"{card.title} does not understand {_listed([_NAMES[kind] for kind in unknown])}; "
             f"it takes {_taken(card)}.",
-            "Use one of these, or choose another model.",
+            "Use one of these, or choose another model." if card.needs_prompt else _BY_ITSELF,
         )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medkd.inference import zoom
+from napari_medkd.core.prompts import Prompt
+from napari_medkd.inference import automatic, zoom
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
 from napari_medkd.inference.segmenter import Embedding, Prediction
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
-    from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.runtimes import Runtime
     from napari_medkd.inference.segmenter import Seen
     from napari_medkd.inference.zoom import Crop
     from napari_medkd.models.card import ModelCard
 
+_NOTHING_SAID = np.zeros((1, 1, 2), np.float32), np.full((1, 1), -1, np.float32)  # one token of padding
 _CLOSER = 2  # how often a model looks again, closer or from further away, before it answers
 
 
@@ -90,6 +91,19 @@ class SamSegmenter:
         if quick:
             return self._passing(embedding, embedding.views, prompt)
         return self._closer(embedding, prompt, previous)
+
+    def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
+        """Answer for each target of the card, on the whole slice; see `Segmenter.propose`."""
+        chosen = automatic.chosen_targets(self._card, modality)
+        logits, _ = self._runtime.decode(embedding.features, *_NOTHING_SAID, None)
+        logits = logits / np.float32(self._card.architecture.temperature)
+        prompt, frame = Prompt(embedding.plane), embedding.frame
+        found = []
+        for index in chosen:
+            target, one = self._card.targets[index], logits[index : index + 1]
+            answer = Prediction(prompt, (), (), one, self._card.id, frame, (target.name,))
+            found.append(automatic.at_threshold(answer, target.threshold))
+        return found
 
     def close(self) -> None:
         """Release the runtime; calling twice is harmless."""

@@ -74,7 +74,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """A model's candidates for one prompt, best first.
+    """A model's candidates for one prompt, best first; or what it found without a prompt.
 
     Parameters
     ----------
@@ -90,6 +90,8 @@ class Prediction:
         Who answered.
     frame : Frame
         Which part of the slice the logits are of.
+    names : tuple of str
+        What each mask shows, in the words of the card's targets; empty for an answer to a prompt.
     """
 
     prompt: Prompt
@@ -98,6 +100,7 @@ class Prediction:
     logits: NDArray[np.float32]
     model_id: str
     frame: Frame
+    names: tuple[str, ...] = ()
 
     def seen(self, choice: int) -> Seen:
         """Return what stands behind one of the masks, for the prompt that refines it."""
@@ -134,6 +137,16 @@ class Segmenter(Protocol):
         `previous` is the candidate that the user sees, given back to models that understand a mask prompt.
         `quick` answers from what is encoded already, for a preview. Raises `InvalidPrompt` where the prompt
         misses the slice or is of a kind that the model does not understand.
+        """
+        ...
+
+    def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
+        """Answer without a prompt: one prediction of one mask for each target of the card, in its order.
+
+        `modality`, where it is said, leaves out the targets of other kinds of image. The prompt of each
+        prediction is empty; its logits are log odds, so that `automatic.at_threshold` cuts them anew; its
+        score is the overlap to expect, of an empty mask how sure it is that nothing is there. Raises
+        `InvalidPrompt` where the model needs a prompt or does not know the modality.
         """
         ...
 

@@ -60,18 +60,19 @@ class Architecture(BaseModel):
     masks: Literal["one", "three", "candidates", "classes"] = Field(
         "three",
         description="Whether the decoder answers with one mask, with one for a clear prompt and three "
-        "candidates for an unclear one, with three candidates always, or with one for every class of the "
+        "candidates for an unclear one, with three candidates always, or with one for every target of the "
         "card.",
     )
-    scores: Literal["predicted", "stability", "expected"] = Field(
+    scores: Literal["predicted", "stability"] = Field(
         "predicted",
-        description="Whether masks are ranked by the overlap that the network predicts, by how little a mask "
-        "changes when its threshold is moved, or by the overlap that its own probabilities let expect.",
+        description="Whether candidates are ranked by the overlap that the network predicts, or by how "
+        "little a mask changes when its threshold is moved.",
     )
     temperature: float = Field(
         1.0,
         gt=0,
-        description="What logits are divided by so that they are log odds that hold on cases never seen.",
+        description="What the logits of an automatic answer are divided by, so that its probabilities hold "
+        "on cases never seen.",
     )
 
     @property
