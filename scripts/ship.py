@@ -12,9 +12,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_medkd.models.card import ModelCard
 from napari_medkd.models.package import CARD, check_package
+
+if TYPE_CHECKING:
+    from napari_medkd.models.card import ModelCard
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "napari_medkd" / "models" / "weights"
