@@ -136,7 +136,11 @@ def _drawn(shares: NDArray[np.float64], rng: Generator) -> int:
 
 
 def normalised(view: View, card: ModelCard) -> Tensor:
-    """Return a view as the student's input (3, S, S): by the card's mean and deviation, 0 outside."""
+    """Return a view as a network's input (3, S, S), by its card; 0 outside the picture."""
+    if card.preprocessing.normalise == "min-max":
+        shown = view.image[:, view.inside[0] > 0]
+        low, high = shown.min(), shown.max()
+        return (view.image - low) / (high - low).clamp(min=1e-8) * view.inside
     mean = torch.tensor(card.preprocessing.mean).view(3, 1, 1)
     std = torch.tensor(card.preprocessing.std).view(3, 1, 1)
     return (view.image - mean) / std * view.inside

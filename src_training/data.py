@@ -98,9 +98,9 @@ class ImageMaskFolder:
         self.name = self.folder.name
         self.split = split
         self._about = about(self.folder)
-        images = _by_name(self.folder / "images")
-        paths = _by_name(self.folder / (masks or _mask_folder(self.folder)))
-        numbered = _by_name(self.folder / _INSTANCES) if (self.folder / _INSTANCES).is_dir() else {}
+        images = files_by_name(self.folder / "images")
+        paths = files_by_name(self.folder / (masks or mask_folder(self.folder)))
+        numbered = files_by_name(self.folder / _INSTANCES) if (self.folder / _INSTANCES).is_dir() else {}
         wanted = sorted(images.keys() & paths.keys()) if split is None else self._split(split)
         missing = [name for name in wanted if name not in images or name not in paths]
         if missing:
@@ -160,7 +160,8 @@ def about(folder: Path) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def _mask_folder(folder: Path) -> str:
+def mask_folder(folder: Path) -> str:
+    """Return which folder of a data set holds its masks; none is an `UnreadableFile`."""
     known = (*_MASKS, _INSTANCES)
     for name in known:
         if (folder / name).is_dir():
@@ -171,7 +172,7 @@ def _mask_folder(folder: Path) -> str:
     )
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
+def files_by_name(folder: Path) -> dict[str, Path]:
     """Return the files of a folder by name without ending (``.nii.gz`` is one ending)."""
     if not folder.is_dir():
         raise UnreadableFile(f"There is no folder {folder.name} in {folder.parent.name}.", "Check the path.")

@@ -37,7 +37,7 @@ def export(
             "licence": config.licence,
             "commercial_use": config.commercial_use,
             "modalities": _modalities(context),
-            "training_data": _data(context),
+            "training_data": card.training_data or _data(context),
             "metrics": {name: round(value, 4) for name, value in figures.items()},
             "source": f"napari-medkd {__version__}, recipe {context.spec.recipe}, seed {context.spec.seed}",
         }

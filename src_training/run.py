@@ -65,12 +65,16 @@ def _train(recipe: Recipe, config: RecipeConfig, context: Context) -> dict[str, 
         if state is not None and number < state["stage"]:
             continue
         _announce(stage, number, len(stages), context)
+        if stage.prepare is not None and not stage.prepare():
+            return None
         fit = Fit(stage, number, config, context)
         if state is not None and number == state["stage"]:
             fit.resume(state)
         outcome = fit.run()
         if outcome.stopped:
             return None
+        if stage.done is not None:
+            stage.done(stage.task)
         figures = outcome.figures
     return figures
 

@@ -93,6 +93,13 @@ class Stage:
         Prefixes of the task's parameter names that learn; the rest is frozen.
     validate : callable, optional
         Takes the averaged task; returns figures, ``score`` among them (higher is better).
+    rates : dict
+        Factor of the learning rate by prefix of the parameters' names.
+    prepare : callable, optional
+        Called before the stage, also when it is resumed: makes what its batches need and is not there yet, in
+        files that are whole or not there. Returns False where it was asked to stop.
+    done : callable, optional
+        Takes the task once it is trained, to keep what later stages need of it in a file.
     """
 
     name: str
@@ -101,7 +108,9 @@ class Stage:
     steps: int
     trainable: Sequence[str]
     validate: Callable[[nn.Module], dict[str, float]] | None = None
-    rates: dict[str, float] = field(default_factory=dict)  # factor of the learning rate by name prefix
+    rates: dict[str, float] = field(default_factory=dict)
+    prepare: Callable[[], bool] | None = None
+    done: Callable[[nn.Module], None] | None = None
 
 
 class Recipe(ABC):
