@@ -1,8 +1,9 @@
-"""The main job in a real viewer: open a sample, draw a box with the mouse, commit, save, and look at it.
+"""The main job in a real viewer: open a sample, click on it, commit, save, and look at it.
 
-``python scripts/demo.py FOLDER`` needs a display or a virtual screen and leaves ``mask.png``,
-``overlay.png``, ``proposal.png`` and ``viewer.png`` in the folder. It exits with 1 where the mask is not
-like the true one.
+A model that understands no points is given a box instead. ``python scripts/demo.py FOLDER`` needs a display
+or a virtual screen and leaves ``mask.png``, ``overlay.png``, ``proposal.png``, ``viewer.png`` and, where the
+model shows what a click would give, ``hover.png`` in the folder. It exits with 1 where the mask is not like
+the true one.
 """
 
 from __future__ import annotations
@@ -87,10 +88,18 @@ class Demo:
         )
         self.wait(lambda: self.session.state is State.READY, "the model is ready", 1500)
         say(f"It was ready, and the image encoded, after {time.perf_counter() - start:.1f} s.")
+        self.pause(0.5)  # the window takes its size, and the view with it
+        clicks = "point" in self.session.segmenter.card.capabilities
+        if clicks:
+            self.hover()
         start = time.perf_counter()
-        self.drag(grown(Box.around(self.truth), MARGIN))
+        if clicks:
+            self.click()
+        else:
+            self.drag(grown(Box.around(self.truth), MARGIN))
         self.wait(lambda: self.session.state is State.PROPOSAL, "the model answers", 120)
-        say(f"A box was drawn with the mouse; its mask was there {time.perf_counter() - start:.1f} s later.")
+        done = "The mouse was clicked once" if clicks else "A box was drawn with the mouse"
+        say(f"{done}; its mask was there {time.perf_counter() - start:.2f} s later.")
         self.picture("proposal.png")
         proposal = self.session.proposal
         assert proposal is not None
@@ -100,16 +109,46 @@ class Demo:
         self.save(proposal.prompt, proposal.mask)
         score = dice(proposal.mask, self.truth)
         say(f"Dice with the true mask: {score:.3f}")
-        say(f"See {self.folder}/: mask.png, overlay.png, proposal.png and viewer.png.")
+        names = sorted(path.name for path in self.folder.glob("*.png"))
+        say(f"See {self.folder}/: {', '.join(names)}.")
         self.viewer.close()
         return 0 if score >= GOOD else 1
+
+    def hover(self) -> None:
+        """Move the pointer to the heart of the object, and look at what a click there would give."""
+        from qtpy.QtTest import QTest
+
+        native = self.viewer.window._qt_viewer.canvas.native
+        seen: list[object] = []
+        self.session.preview_changed.connect(seen.append)
+        for away in (12, 8, 4, 0):  # a hand comes from somewhere
+            QTest.mouseMove(native, self.to_screen((self.heart[0] - away, self.heart[1])))
+            self.pause(0.05)
+        self.wait(lambda: any(one is not None for one in seen), "a preview is shown", 20)
+        self.picture("hover.png")
+
+    def click(self) -> None:
+        """Click on the heart of the object."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        native = self.viewer.window._qt_viewer.canvas.native
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        QTest.mouseClick(native, left, none, self.to_screen(self.heart))
+
+    @property
+    def heart(self) -> tuple[float, float]:
+        """(row, column) of the pixel that is furthest inside the object."""
+        from napari_medkd.core.robot import first_point
+
+        point = first_point(self.truth)
+        return point.row, point.column
 
     def drag(self, box: Box) -> None:
         """Draw a box as a hand does: press, move in steps, release."""
         from qtpy.QtCore import Qt
         from qtpy.QtTest import QTest
 
-        self.pause(0.5)  # the window takes its size, and the view with it
         native = self.viewer.window._qt_viewer.canvas.native
         corners = ((box.top, box.left), (box.bottom, box.right))
         first, last = (self.to_screen(corner) for corner in corners)

@@ -10,7 +10,7 @@ unset QT_QPA_PLATFORM
 
 if [[ "${MEDKD_DEMO:-}" != headless && (-n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" || "$(uname -s)" == Darwin) ]]; then
     sample=$("$bin/python" -c 'from napari_medkd.samples import sample_path; print(sample_path("carotid"))')
-    echo "The viewer opens. Drag a box around the dark, round artery; Enter commits; F1 lists the keys."
+    echo "The viewer opens. Click on the dark, round artery, or Shift+drag a box around it; Enter commits; F1 lists the keys."
     exec "$bin/medkd" view "$sample"
 fi
 echo "There is no display: the viewer runs under a virtual screen."
