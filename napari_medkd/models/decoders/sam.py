@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from segment_anything.modeling import MaskDecoder, TwoWayTransformer
 
 from napari_medkd.models.decoders import decoders
@@ -45,11 +46,15 @@ class SamDecoder(MaskDecoder):  # type: ignore[misc]
     def forward(
         self, features: Sequence[Tensor], position: Tensor, sparse: Tensor, dense: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Answer P prompts on one image; see `napari_medkd.models.decoders`."""
-        logits, scores = self.predict_masks(
-            image_embeddings=features[0],
-            image_pe=position,
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-        )
-        return logits, scores
+        """Answer P prompts, on one image or each on its own; see `napari_medkd.models.decoders`."""
+        prompts = sparse.shape[0]
+        learned = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        tokens = torch.cat([learned.unsqueeze(0).expand(prompts, -1, -1), sparse], dim=1)
+        source = (features[0] + dense).expand(prompts, -1, -1, -1)
+        tokens, cells = self.transformer(source, position.expand(prompts, -1, -1, -1), tokens)
+        upscaled = self.output_upscaling(cells.transpose(1, 2).reshape(source.shape))
+        answers = tokens[:, 1 : 1 + self.num_mask_tokens]
+        weights = [network(answers[:, index]) for index, network in enumerate(self.output_hypernetworks_mlps)]
+        maps = torch.stack(weights, dim=1) @ upscaled.flatten(2)
+        logits = maps.reshape(*maps.shape[:2], *upscaled.shape[-2:])
+        return logits, self.iou_prediction_head(tokens[:, 0])
