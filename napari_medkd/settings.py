@@ -59,6 +59,24 @@ class Settings(BaseModel):
     offline_folder: str = Field(
         "", title="Offline model folder", description="Looked into for checkpoint files before any download."
     )
+    collect_corrections: bool = Field(
+        False,
+        title="Collect corrections",
+        description="Keep what is committed, with its slice, so that a model can learn from it.",
+    )
+    corrections_database: str = Field(
+        "",
+        title="Corrections of a team",
+        description="postgresql://USER@HOST/NAME; empty keeps them in a file on this computer.",
+    )
+    corrections_arrays: str = Field(
+        "",
+        title="Images of the corrections",
+        description="Folder or URL that the whole team reaches; empty keeps them beside the file.",
+    )
+    annotator: str = Field(
+        "", title="Annotator", description="Kept with each correction; empty says nothing of who made it."
+    )
 
     @classmethod
     def load(cls) -> Settings:

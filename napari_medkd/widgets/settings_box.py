@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from napari_medkd.settings import Settings
 
 _DEVICES = ("auto", "cpu", "cuda")
+# Chosen elsewhere: the model in the list of models, the rest where corrections are collected.
+_ELSEWHERE = {
+    "default_model",
+    "collect_corrections",
+    "corrections_database",
+    "corrections_arrays",
+    "annotator",
+}
 
 
 class SettingsBox(Section):
@@ -28,7 +36,7 @@ class SettingsBox(Section):
     Parameters
     ----------
     settings : Settings
-        What is edited. The default model is chosen in the list of models and not here.
+        What is edited. What has a place of its own elsewhere is not shown here.
     """
 
     changed = Signal(object)  # Settings, already saved
@@ -36,7 +44,7 @@ class SettingsBox(Section):
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__("Device and memory", parent)
         self._settings = settings
-        self.form = build_form(settings, exclude={"default_model"}, choices={"device": _DEVICES})
+        self.form = build_form(settings, exclude=_ELSEWHERE, choices={"device": _DEVICES})
         self.form.margins = (0, 0, 0, 0)
         for row in self.form:
             make_calm(row.native)
