@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_medkd.errors import StorageError, UnreadableFile
+from napari_medkd.errors import InvalidSetting, UnreadableFile
 from src_training.files import write_text
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ class Manifest(BaseModel):
         }
 
     def save(self, folder: Path) -> None:
-        """Write ``manifest.json`` into a run's folder; images that were learnt from and held out are a fault."""
+        """Write ``manifest.json`` into a run's folder, unless it has learnt from what is held out."""
         both = self.learnt_from & set(self.validation)
         if both:
-            raise StorageError(
+            raise InvalidSetting(
                 f"{len(both)} validation images are among those that are learnt from.",
                 "Remove the doubles from the data, or name them in one split only.",
             )

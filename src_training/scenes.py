@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from src_training.pictures import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -74,10 +74,10 @@ def load_pool(
 ) -> Pool:
     """Read the folders of a run.
 
-    A folder without splits gives its images with a mask as labelled ones and those without as unlabelled. Where
-    ``dataset.json`` has splits, ``train`` is labelled, ``unlabelled`` is not, and every other split is held out;
-    an image that no split names is left alone. A held-out image that is also among the others, byte for byte,
-    is left out of them and reported.
+    A folder without splits gives its images with a mask as labelled ones and those without as unlabelled.
+    Where ``dataset.json`` has splits, ``train`` is labelled, ``unlabelled`` is not, and every other split is
+    held out; an image that no split names is left alone. A held-out image that is also among the others is
+    left out of them and reported.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def load_pool(
         Hears what was left out.
     """
     held_out = _held_out(data, validation)
-    labelled, unlabelled = [], []
+    found: tuple[list[Scene], list[Scene]] = [], []  # labelled, unlabelled
     for folder in data:
         labels = _masks_of(folder)
         for name, path in _training_images(folder, set(labels)).items():
@@ -97,17 +97,18 @@ def load_pool(
                 tell(f"{folder.name}: an image is held out as well, so it is not learnt from.")
                 continue
             try:
-                found = list(_scenes(folder.name, name, path, labels.get(name), classes))
+                found[name not in labels].extend(_scenes(folder.name, name, path, labels.get(name), classes))
             except UnreadableFile as error:
                 tell(f"{folder.name}: one case was left out: {error.message}")
-                continue
-            (labelled if name in labels else unlabelled).extend(found)
-    if not labelled:
+    if not found[0]:
         raise UnreadableFile(
             f"No image with a mask was found in {', '.join(folder.name for folder in data) or 'nothing'}.",
             "Expected a folder with images/ and masks/ of the same file names.",
         )
-    return Pool(tuple(labelled), tuple(unlabelled), tuple(_validation(data, validation, classes, tell)))
+    looked_at = tuple(_validation(data, validation, classes, tell))
+    known = {scene.digest for scene in looked_at}  # the same picture in another format
+    labelled, unlabelled = (tuple(scene for scene in scenes if scene.digest not in known) for scenes in found)
+    return Pool(labelled, unlabelled, looked_at)
 
 
 def budget(scenes: Sequence[Scene], cases: int, seed: int) -> tuple[list[Scene], list[Scene]]:
