@@ -1,27 +1,22 @@
-"""What counts as one object of a mask: an instance, a connected part, a label of a slice, or all of it."""
+"""What there is to segment in an image: the objects of its mask, slice by slice."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
-from scipy import ndimage
+from typing import TYPE_CHECKING, Any
 
 from napari_medkd.core.geometry import Plane
+from napari_medkd.core.objects import LIMIT, SMALLEST, Kind, objects, slice_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Geometry
 
-Kind = Literal["instances", "components", "labels", "whole"]
-
-LIMIT, SMALLEST = 3, 50
-_CLEARLY_THICKER = 1.2  # slices this much further apart than the other voxels were acquired as slices
-_TOUCHING = np.ones((3, 3), np.bool_)  # pixels that meet at a corner are one part
+__all__ = ["LIMIT", "SMALLEST", "Kind", "Target", "objects", "slice_axis", "targets"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +47,7 @@ def targets(
 ) -> Iterator[Target]:
     """Yield the objects of a mask (z, y, x), slice by slice along the axis it was acquired along.
 
-    Slices without an object are passed over. See `objects` for the other arguments.
+    Slices without an object are passed over. See `core.objects.objects` for the other arguments.
     """
     axis = slice_axis(geometry)
     for index in range(labels.shape[axis]):
@@ -61,58 +56,3 @@ def targets(
         if slice_.any():
             for name, mask in objects(slice_, kind, limit, smallest):
                 yield Target(plane, name, mask)
-
-
-def objects(
-    labels: NDArray[Any], kind: Kind, limit: int | None = LIMIT, smallest: int = SMALLEST
-) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Return the objects of one slice with their names, the largest first.
-
-    Parameters
-    ----------
-    labels : ndarray (rows, columns)
-        What is not zero belongs to an object.
-    kind : str
-        ``instances`` and ``labels``: every value is an object; ``components``: every connected part of a
-        value is one; ``whole``: all pixels are one object, as with a tree of vessels.
-    limit : int or None
-        At most so many; None takes all.
-    smallest : int
-        Objects of fewer pixels are left out.
-    """
-    if kind == "whole":
-        whole = labels > 0
-        return [("1", whole)] if whole.sum() >= max(1, smallest) else []
-    parts = _components(labels) if kind == "components" else labels
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    order = [int(value) for value in np.argsort(-sizes, kind="stable") if sizes[value] >= max(1, smallest)]
-    boxes = ndimage.find_objects(parts)
-    return [
-        (str(rank if kind == "components" else value), _only(parts, value, boxes[value - 1]))
-        for rank, value in enumerate(order[:limit], start=1)
-    ]
-
-
-def slice_axis(geometry: Geometry) -> int:
-    """Return the axis that a volume was acquired along: the one clearly thicker, else the file's last."""
-    spacing = np.asarray(geometry.spacing)
-    apart, next_apart = np.sort(spacing)[[-1, -2]]
-    return int(spacing.argmax()) if apart > _CLEARLY_THICKER * next_apart else 0
-
-
-def _components(labels: NDArray[Any]) -> NDArray[np.int32]:
-    """Number the connected parts of every value; parts of two values are never one."""
-    numbered = np.zeros(labels.shape, np.int32)
-    count = 0
-    for value in np.unique(labels[labels > 0]):
-        parts, found = ndimage.label(labels == value, _TOUCHING)
-        numbered[parts > 0] = parts[parts > 0] + count
-        count += found
-    return numbered
-
-
-def _only(parts: NDArray[Any], value: int, box: Sequence[slice]) -> NDArray[np.bool_]:
-    mask = np.zeros(parts.shape, np.bool_)
-    mask[tuple(box)] = parts[tuple(box)] == value
-    return mask
