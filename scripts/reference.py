@@ -193,7 +193,7 @@ def train() -> str:
 
 def model_card() -> str:
     """Describe the fields of a model card."""
-    from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
+    from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
 
     parts = [
         "# Model card",
@@ -201,7 +201,7 @@ def model_card() -> str:
         "`model.safetensors` for torch, `encoder.onnx` and `decoder.onnx` for ONNX Runtime. Unknown fields "
         "are an error.",
     ]
-    for model in (ModelCard, Architecture, Preprocessing):
+    for model in (ModelCard, Architecture, Preprocessing, Target):
         parts += [f"## {model.__name__}", (model.__doc__ or "").strip(), fields(model)]
     return "\n\n".join(parts)
 
@@ -221,6 +221,8 @@ def json_outputs() -> str:
     models = (
         reports.InfoReport,
         reports.SegmentReport,
+        reports.SuggestReport,
+        reports.FoundReport,
         reports.ModelsReport,
         reports.ModelReport,
         reports.ExportReport,

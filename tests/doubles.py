@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from napari_medkd.core.prompts import Prompt
 from napari_medkd.errors import MedkdError
+from napari_medkd.inference.automatic import chosen_targets
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.segmenter import Embedding, Prediction
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
@@ -15,10 +17,9 @@ from napari_medkd.session.worker import Kind, Request, RequestQueue
 
 if TYPE_CHECKING:
     from napari_medkd.core.geometry import Plane
-    from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
 
-EVERYTHING = frozenset({"box", "point", "scribble", "lasso", "mask", "auto"})
+PROMPTS = frozenset({"box", "point", "scribble", "lasso", "mask"})
 
 
 class ThresholdSegmenter:
@@ -27,9 +28,7 @@ class ThresholdSegmenter:
     `embedded` and `asked` record what it was given; `failure` is raised by the next calls where it is set.
     """
 
-    def __init__(
-        self, threshold: float = 128, capabilities: frozenset[str] = EVERYTHING, id: str = "threshold"
-    ):
+    def __init__(self, threshold: float = 128, capabilities: frozenset[str] = PROMPTS, id: str = "threshold"):
         self.threshold = threshold
         self.card = ModelCard(
             id=id,
@@ -77,6 +76,14 @@ class ThresholdSegmenter:
         scores = (0.9, 0.7, 0.5)[: len(candidates)]
         logits = np.stack([np.where(mask, 5, -5).astype(np.float32) for mask in candidates])
         return Prediction(prompt, tuple(candidates), scores, logits, self.card.id, embedding.frame)
+
+    def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
+        self._fail()
+        chosen_targets(self.card, modality)
+        mask = embedding.features >= self.threshold
+        logits = np.where(mask, 5, -5).astype(np.float32)[np.newaxis]
+        prompt = Prompt(embedding.plane)
+        return [Prediction(prompt, (mask,), (0.8,), logits, self.card.id, embedding.frame, ("bright",))]
 
     def close(self) -> None:
         self.closed = True

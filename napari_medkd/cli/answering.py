@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.segmenter import Segmenter
-    from napari_medkd.session.state import Proposal
 
 Step = Literal["read", "load", "segment"]
 
@@ -73,16 +75,16 @@ def write(session: Session, out: Path, overlay: Path | None, clock: Clock) -> Se
     assert session.labels is not None
     write_labels(out, session.labels, like=volume)
     if overlay is not None:
-        _draw(volume, proposal, overlay)
+        draw(volume, proposal.prompt, proposal.mask, overlay)
     prompt, pixels = proposal.prompt, int(proposal.mask.sum())
     rows, columns = volume.geometry.plane_spacing(prompt.plane)
-    left, top, right, bottom = map(int, _corners(Box.around(proposal.mask)))
+    left, top, right, bottom = map(int, corners(Box.around(proposal.mask)))
     return SegmentReport(
         model=segmenter.card.id,
         runtime=segmenter.runtime_name,
         axis=AXES[prompt.plane.axis],
         slice=prompt.plane.index,
-        box=_corners(prompt.box) if prompt.box else None,
+        box=corners(prompt.box) if prompt.box else None,
         points=[ClickReport(x=p.column, y=p.row, positive=p.positive) for p in prompt.points],
         window=describe_window(volume),
         score=proposal.score,
@@ -95,14 +97,16 @@ def write(session: Session, out: Path, overlay: Path | None, clock: Clock) -> Se
     )
 
 
-def _draw(volume: Volume, proposal: Proposal, path: Path) -> None:
+def draw(volume: Volume, prompt: Prompt, mask: NDArray[np.bool_], path: Path) -> None:
+    """Write a picture of the slice with the mask's contour and the prompts."""
     from napari_medkd.cli.overlay import draw_overlay
 
     try:
-        draw_overlay(volume, proposal.prompt, proposal.mask).save(path, format="PNG")
+        draw_overlay(volume, prompt, mask).save(path, format="PNG")
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error}.", "Choose another place.") from error
 
 
-def _corners(box: Box) -> tuple[float, float, float, float]:
+def corners(box: Box) -> tuple[float, float, float, float]:
+    """Return x0, y0, x1, y1 of a box."""
     return box.left, box.top, box.right, box.bottom

@@ -73,6 +73,37 @@ class SegmentReport(Report):
     )
 
 
+class FoundReport(BaseModel):
+    """What a model found of one target."""
+
+    name: str = Field(description="What it looked for.")
+    value: int = Field(description="Its class in the mask.")
+    score: float = Field(
+        description="The overlap with the truth to expect; where nothing was found, how sure that is."
+    )
+    pixels: int = Field(description="Pixels of that class; 0 where nothing was found.")
+    area_mm2: float | None = Field(description="Their area; null where the file gives no spacing.")
+    bounds: tuple[int, int, int, int] | None = Field(
+        description="Their tight box: x0, y0, x1, y1, inclusive; null where nothing was found."
+    )
+
+
+class SuggestReport(Report):
+    """What `medkd segment --auto` prints."""
+
+    model: str = Field(description="Id of the model.")
+    runtime: str = Field(description="What ran it.")
+    axis: Literal["z", "y", "x"] = Field(description="The axis that the slice lies across.")
+    slice: int = Field(description="Index of the slice along that axis.")
+    window: WindowReport = Field(description="The intensity window that the model saw.")
+    found: list[FoundReport] = Field(description="One a target of the model, in the order of its card.")
+    mask: str = Field(description="Where the mask was written.")
+    overlay: str | None = Field(description="Where the overlay was written.")
+    seconds: dict[Literal["read", "load", "segment"], float] = Field(
+        description="Time to read the image, to load the model, and to encode and answer."
+    )
+
+
 class ModelReport(Report):
     """One model, as `medkd models list`, `show`, `add` and `fetch` print it."""
 

@@ -1,14 +1,14 @@
-"""``medkd segment``: one object on one slice, from a box or clicks to a mask file."""
+"""``medkd segment``: from a box, clicks or nothing at all to the mask file of one slice."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_medkd.errors import StorageError
+from napari_medkd.errors import InvalidPrompt, StorageError
 
 if TYPE_CHECKING:
-    from napari_medkd.cli.reports import SegmentReport
+    from napari_medkd.cli.reports import FoundReport, SegmentReport, SuggestReport
 
 
 def segment(
@@ -27,6 +27,20 @@ def segment(
             metavar="X,Y",
             help="A pixel inside the object; with a leading minus sign, --point=-X,Y, one outside it. "
             "May be given many times.",
+        ),
+    ] = None,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="No prompt: what the model finds by itself, a class a target.")
+    ] = False,
+    modality: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="With --auto: the kind of image, for a model of several kinds."),
+    ] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="With --auto: probability above which a pixel counts. [default: the model's own]",
         ),
     ] = None,
     model: Annotated[
@@ -64,35 +78,52 @@ def segment(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Segment one object on one slice into a mask file.
+    """Segment one object on one slice into a mask file, or with --auto all that the model finds.
 
     The mask has the size and geometry of the image. Pixels are counted from 0, x to the right and y down, as
     the slice is stored in the file.
     """
-    from napari_medkd.cli import answering
+    from napari_medkd.cli import answering, suggesting
     from napari_medkd.cli.prompting import build_prompt, choose_plane, parse_window
     from napari_medkd.cli.reading import read
 
+    _check_prompts(auto, box is not None or bool(point), bool(modality) or threshold is not None)
     _check_targets(image, out, overlay, overwrite)
     clock = answering.Clock()
     with clock.measure("read"):
         volume = read(image, series, frame)
     if window is not None:
         volume = volume.with_window(parse_window(window))
-    prompt = build_prompt(choose_plane(volume, axis, slice_), box, point or [])
-    prompt.check(prompt.plane.shape(volume.shape))
+    plane = choose_plane(volume, axis, slice_)
+    prompt = None if auto else build_prompt(plane, box, point or [])
+    if prompt is not None:
+        prompt.check(plane.shape(volume.shape))
     with clock.measure("load"):
         segmenter = answering.load(model, device, runtime)
     try:
-        with clock.measure("segment"):
-            session = answering.ask(volume, segmenter, prompt)
-        report = answering.write(session, out, overlay, clock)
+        report: SegmentReport | SuggestReport
+        if prompt is None:
+            with clock.measure("segment"):
+                found = suggesting.suggest(volume, segmenter, plane, modality, threshold)
+            report = suggesting.write(volume, segmenter, found, out, overlay, clock)
+        else:
+            with clock.measure("segment"):
+                session = answering.ask(volume, segmenter, prompt)
+            report = answering.write(session, out, overlay, clock)
     finally:
         segmenter.close()
     _print(report, json, (*volume.notes, *_advice(report)))
 
 
-def _advice(report: "SegmentReport") -> tuple[str, ...]:
+def _check_prompts(auto: bool, prompted: bool, tuned: bool) -> None:
+    """Refuse options that contradict each other, before anything is read."""
+    if auto and prompted:
+        raise InvalidPrompt("--auto goes without --box and --point.", "Leave one of them out.")
+    if tuned and not auto:
+        raise InvalidPrompt("--modality and --threshold go with --auto only.", "Add --auto.")
+
+
+def _advice(report: "SegmentReport | SuggestReport") -> tuple[str, ...]:
     """Say how the next call starts faster, where it can."""
     if not report.runtime.startswith("torch, CPU"):
         return ()
@@ -119,7 +150,7 @@ def _check_targets(image: Path, out: Path, overlay: Path | None, overwrite: bool
             raise StorageError(f"The folder {path.parent} does not exist.", "Make it, or choose another one.")
 
 
-def _print(report: "SegmentReport", json: bool, notes: tuple[str, ...]) -> None:
+def _print(report: "SegmentReport | SuggestReport", json: bool, notes: tuple[str, ...]) -> None:
     from napari_medkd.cli.output import print_facts, print_json, say
 
     for note in notes:
@@ -127,14 +158,33 @@ def _print(report: "SegmentReport", json: bool, notes: tuple[str, ...]) -> None:
     if json:
         print_json(report)
         return
-    area = "" if report.area_mm2 is None else f", {report.area_mm2:.4g} mm²"
-    left, top, right, bottom = report.bounds
     facts = {
         "Mask": report.mask,
-        "Object": f"{report.pixels} pixels{area}, x {left} to {right}, y {top} to {bottom}, "
-        f"slice {report.slice} along {report.axis}",
-        "Score": "none" if report.score is None else f"{report.score:.2f} (the model's own estimate)",
+        **_found(report),
         "Model": f"{report.model} on {report.runtime}",
         "Time": ", ".join(f"{step} {seconds:.2f} s" for step, seconds in report.seconds.items()),
     }
     print_facts(facts | ({"Overlay": report.overlay} if report.overlay else {}))
+
+
+def _found(report: "SegmentReport | SuggestReport") -> dict[str, str]:
+    """Return what the mask holds, in words."""
+    from napari_medkd.cli.reports import SegmentReport
+
+    place = f"slice {report.slice} along {report.axis}"
+    if not isinstance(report, SegmentReport):
+        return {"Slice": place, **{one.name.capitalize(): _suggested(one) for one in report.found}}
+    score = "none" if report.score is None else f"{report.score:.2f} (the model's own estimate)"
+    return {"Object": f"{_extent(report.pixels, report.area_mm2, report.bounds)}, {place}", "Score": score}
+
+
+def _suggested(one: "FoundReport") -> str:
+    if one.bounds is None:
+        return f"nothing found, {one.score:.0%} sure"
+    return f"{_extent(one.pixels, one.area_mm2, one.bounds)}, class {one.value}, score {one.score:.2f}"
+
+
+def _extent(pixels: int, area_mm2: float | None, bounds: tuple[int, int, int, int]) -> str:
+    area = "" if area_mm2 is None else f", {area_mm2:.4g} mm²"
+    left, top, right, bottom = bounds
+    return f"{pixels} pixels{area}, x {left} to {right}, y {top} to {bottom}"

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from napari_medkd.errors import MedkdError
+from napari_medkd.inference.automatic import together
 from napari_medkd.inference.cache import EmbeddingCache
 from napari_medkd.session.lookahead import neighbours
 from napari_medkd.session.worker import Kind
@@ -73,7 +74,10 @@ class Answers:
         previous: Seen | None,
         done: Callable[[Prediction | MedkdError], None],
     ) -> None:
-        """Answer a prompt, encoding its slice before where it is not; the newest prompt wins."""
+        """Answer a prompt, encoding its slice before where it is not; the newest prompt wins.
+
+        An empty one is left to the model: what it finds by itself are the candidates.
+        """
         volume, segmenter = self._ready()
 
         def work() -> Prediction:
@@ -150,7 +154,10 @@ class Answers:
         quick: bool = False,
     ) -> Prediction:
         start = time.perf_counter()
-        prediction = segmenter.predict(embedding, prompt, previous, quick=quick)
+        if prompt.is_empty:
+            prediction = together(segmenter.propose(embedding))
+        else:
+            prediction = segmenter.predict(embedding, prompt, previous, quick=quick)
         self.seconds = time.perf_counter() - start
         return prediction
 

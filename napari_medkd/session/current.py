@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_medkd.core.prompts import Prompt
 from napari_medkd.errors import MedkdError
 from napari_medkd.session import prompting
 from napari_medkd.session.answers import Answers
@@ -14,7 +15,6 @@ from napari_medkd.session.worker import Kind
 
 if TYPE_CHECKING:
     from napari_medkd.core.geometry import Plane
-    from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.segmenter import Prediction, Segmenter
     from napari_medkd.session.state import Proposal
@@ -88,6 +88,12 @@ class Current:
         if wasis_awaiting or not is_paint:
             self.ask()
 
+    def leave_to_model(self, plane: Plane) -> None:
+        """Take an empty prompt, which the model answers by itself; what was in hand goes."""
+        self.preview_of(None)
+        self.show(Prompt(plane), None)
+        self.ask()
+
     def show(self, prompt: Prompt | None, proposal: Proposal | None) -> None:
         """Make this the object in hand; an answer that is on its way to another is dropped."""
         self.answers.cancel(Kind.ANSWER)
@@ -102,7 +108,7 @@ class Current:
 
     def ask(self) -> None:
         """Ask the model about the prompt; where there is no model the prompt waits for one."""
-        if self.prompt is None or not prompting.needs_model(self.prompt):
+        if self.prompt is None or not prompting.asks_model(self.prompt):
             return
         self.is_awaiting = True
         if self.volume is None or self.segmenter is None:

@@ -41,6 +41,8 @@ class Draft:
         (candidates, h, h).
     frame : Frame or None
         Which part of the slice they are of; None where no model made the mask.
+    names : tuple of str
+        What the candidates show, where the model found them by itself.
     awaits : bool
         Whether the answer to the prompt was still to come, so that it must be asked again.
     """
@@ -56,6 +58,7 @@ class Draft:
     score: float | None = None
     object_id: int | None = None
     awaits: bool = False
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, prompt: Prompt, proposal: Proposal | None, awaits: bool) -> Draft:
@@ -80,6 +83,7 @@ class Draft:
             proposal.score,
             proposal.object_id,
             awaits,
+            answer.names,
         )
 
     @classmethod
@@ -99,7 +103,7 @@ class Draft:
         if self.frame is not None:
             raw = np.frombuffer(zlib.decompress(self.logits), np.float16).reshape(self.logits_shape)
             logits = raw.astype(np.float32)
-            answer = Prediction(prompt, masks, self.scores, logits, self.model_id, self.frame)
+            answer = Prediction(prompt, masks, self.scores, logits, self.model_id, self.frame, self.names)
             mask = prompt.edits.apply(mask) if prompt.edits is not None else mask
         return prompt, Proposal(prompt, mask, self.choice, len(masks), self.score, answer, self.object_id)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, InvalidPrompt
+from napari_medkd.inference.automatic import chosen_targets
 from napari_medkd.session.state import PendingProposal, Proposal
 
 if TYPE_CHECKING:
@@ -24,10 +25,19 @@ def check(prompt: Prompt, shape: tuple[int, int, int], segmenter: Segmenter | No
     prompt.check(slice_shape)
     if prompt.edits is not None:
         check_pixels(prompt.edits.values, slice_shape)
-    if segmenter is not None and needs_model(prompt):
+    if segmenter is not None and prompt.is_empty:
+        check_automatic(segmenter)
+    elif segmenter is not None and needs_model(prompt):
         from napari_medkd.inference.prompting import check_prompt  # scikit-image: only once a model is there
 
         check_prompt(prompt, slice_shape, segmenter.card)
+
+
+def check_automatic(segmenter: Segmenter | None) -> None:
+    """Raise `InvalidPrompt` where there is no model, or one that needs a prompt."""
+    if segmenter is None:
+        raise InvalidPrompt("No model is loaded.", "Choose one that works without a prompt.")
+    chosen_targets(segmenter.card)
 
 
 def check_pixels(pixels: NDArray[np.generic], slice_shape: tuple[int, int]) -> None:
@@ -42,6 +52,16 @@ def check_pixels(pixels: NDArray[np.generic], slice_shape: tuple[int, int]) -> N
 def needs_model(prompt: Prompt) -> bool:
     """Tell whether something was said besides painted pixels, which stand for themselves."""
     return bool(prompt.kinds - {"mask"})
+
+
+def asks_model(prompt: Prompt) -> bool:
+    """Tell whether the model is to answer: what was said, or, where nothing was, by itself."""
+    return prompt.is_empty or needs_model(prompt)
+
+
+def asks_again(prompt: Prompt, shown: Proposal | None) -> bool:
+    """Tell whether another model is to answer; a suggestion stays until another one is asked for."""
+    return asks_model(prompt) and not (prompt.is_empty and shown is not None)
 
 
 def asks_the_same(prompt: Prompt, other: Prompt | None) -> bool:

@@ -92,10 +92,7 @@ class Session(ObservableSession):
         self._open_ledger().forget(recovery)
 
     def close(self, pending: Pending | None = None) -> None:
-        """Let the image go; the journal stays for a later `open` unless everything was saved.
-
-        `Pending.KEEP` keeps the image open.
-        """
+        """Let the image go, but for `Pending.KEEP`; its journal stays unless everything was saved."""
         if self._settle(pending) and self.volume is not None:
             self._let_go()
             self._announce_volume()
@@ -183,6 +180,21 @@ class Session(ObservableSession):
         has_no_news = not prompting.needs_model(prompt) or prompting.asks_the_same(prompt, self.prompt)
         self._do(Step("paint" if has_no_news else "prompt", touches_draft=True))
         self._current.say(prompt)
+        self._announce_step()
+
+    def suggest(self, pending: Pending | None = None) -> None:
+        """Let the model find by itself what is on the visible slice: the candidates of one undo step.
+
+        Raises `InvalidPrompt` where the model needs a prompt, `PendingProposal` where a proposal on another
+        slice or a reopened object would be lost and no `pending` choice was given.
+        """
+        reopened = self._open_ledger().contents.reopened
+        prompting.check_automatic(self.segmenter)
+        is_other = self.prompt is not None and (self.prompt.plane != self.plane or reopened is not None)
+        if self.plane is None or (is_other and not self._settle(pending)):
+            return
+        self._do(Step("suggestion", touches_draft=True))
+        self._current.leave_to_model(self.plane)
         self._announce_step()
 
     def set_preview(self, prompt: Prompt | None) -> None:
@@ -314,16 +326,6 @@ class Session(ObservableSession):
         self._announce_step()
 
     # --- undo ---------------------------------------------------------------------------------------------
-    @property
-    def undo_title(self) -> str:
-        """What `undo` would take back; "" for nothing."""
-        return self._history.done[-1].title if self.can_undo else ""
-
-    @property
-    def redo_title(self) -> str:
-        """What `redo` would do again; "" for nothing."""
-        return self._history.undone[-1].title if self.can_redo else ""
-
     def undo(self) -> str:
         """Take back the last step (prompt, paint, commit, delete, class); returns its title, "" for none."""
         if not self.can_undo:
@@ -487,7 +489,7 @@ class Session(ObservableSession):
 
     def _is_understood(self, segmenter: Segmenter | None) -> bool:
         """Tell whether a model that has just come can answer the current prompt; say so where it cannot."""
-        if segmenter is None or self.prompt is None or not prompting.needs_model(self.prompt):
+        if segmenter is None or self.prompt is None or not prompting.asks_again(self.prompt, self.proposal):
             return False
         try:
             prompting.check(self.prompt, self._open_ledger().labels.shape, segmenter)

@@ -83,6 +83,13 @@ KEYS: tuple[Key, ...] = (
     Key("brush_smaller", (",",), "Smaller brush", "Paint and erase with a smaller brush.", "Tools"),
     Key("brush_larger", (".",), "Larger brush", "Paint and erase with a larger brush.", "Tools"),
     Key(
+        "suggest",
+        ("A",),
+        "Suggest",
+        "Show what the model finds by itself on this slice, to be corrected and committed.",
+        "Proposal",
+    ),
+    Key(
         "previous_candidate", ("[",), "Previous candidate", "Show the candidate before this one.", "Proposal"
     ),
     Key("next_candidate", ("]",), "Next candidate", "Show the next of the model's candidates.", "Proposal"),

@@ -11,7 +11,7 @@ from napari_medkd.widgets.buttons import IconButton, KeyButton
 from napari_medkd.widgets.keys import key_for, tooltip_for
 from napari_medkd.widgets.labels import SPACING, Section
 from napari_medkd.widgets.links import Links
-from napari_medkd.widgets.sentences import candidate_text
+from napari_medkd.widgets.sentences import candidate_text, is_automatic
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ProposalBox(Section):
-    """Candidates, Commit, Commit and next, Discard, Undo and Redo.
+    """Suggest, where the model works by itself; candidates, Commit, Commit and next, Discard, Undo and Redo.
 
     Parameters
     ----------
@@ -41,11 +41,19 @@ class ProposalBox(Section):
         self._commit_next = self._worded("Commit & next", "commit_next")
         self._discard = self._worded("Discard", "discard")
         self._undo, self._redo = self._icon("undo", "undo"), self._icon("redo", "redo")
+        self._suggest = self._worded("Suggest", "suggest")
+        self._row(self._suggest)
         self._row(self._previous, self._text, self._next)
         self._row(self._commit, self._discard)
         self._row(self._commit_next, self._undo, self._redo)
         links = Links(self)
-        for signal in (session.proposal_changed, session.prompt_changed, session.history_changed):
+        for signal in (
+            session.proposal_changed,
+            session.prompt_changed,
+            session.history_changed,
+            session.segmenter_changed,
+            session.volume_changed,
+        ):
             links.connect(signal, self._on_changed)
         self._on_changed()
 
@@ -76,8 +84,9 @@ class ProposalBox(Section):
             button.setEnabled(several)
         for worded in (self._commit, self._commit_next):
             worded.setEnabled(ready)
-        said = session.prompt is not None and not session.prompt.is_empty
-        self._discard.setEnabled(proposal is not None or said)
+        self._discard.setEnabled(session.prompt is not None)
+        self._suggest.setVisible(is_automatic(session))
+        self._suggest.setEnabled(session.volume is not None)
         self._undo.setEnabled(session.can_undo)
         self._redo.setEnabled(session.can_redo)
         self._undo.setToolTip(_history_tooltip("undo", session.undo_title))

@@ -18,6 +18,7 @@ from napari_medkd.widgets.model_box import ModelBox
 from napari_medkd.widgets.proposal_box import ProposalBox
 from napari_medkd.widgets.result_box import ResultBox
 from napari_medkd.widgets.scroll import column, scrolled
+from napari_medkd.widgets.sentences import is_automatic
 from napari_medkd.widgets.state_line import StateLine
 from napari_medkd.widgets.toolbox import TOOLS, Toolbox
 
@@ -181,6 +182,7 @@ class SegmentPanel(QWidget):
         actions: dict[str, Callable[[], object]] = {
             "commit": lambda: self._commit(and_next=False),
             "commit_next": lambda: self._commit(and_next=True),
+            "suggest": self._suggest,
             "discard": lambda: self._attempt(session.discard),
             "undo": lambda: self._step(session.undo, "Undone"),
             "redo": lambda: self._step(session.redo, "Done again"),
@@ -220,6 +222,22 @@ class SegmentPanel(QWidget):
                     return
                 result = commit(rule)
             self._result.show_commit(result)
+
+        self._attempt(run)
+
+    def _suggest(self) -> None:
+        """Let the model suggest, after asking what becomes of an object that would be lost by it."""
+        if not is_automatic(self._session) or self._session.volume is None:
+            return
+
+        def run() -> None:
+            try:
+                self._session.suggest()
+            except PendingProposal as question:
+                choice = self.ask_pending(question.message)
+                self._settle(choice)
+                if choice is not Pending.KEEP:
+                    self._session.suggest()
 
         self._attempt(run)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medkd.session.state import State
+from napari_medkd.widgets.keys import key_for
 
 if TYPE_CHECKING:
     from napari_medkd.core.volume import Volume
@@ -44,9 +45,18 @@ def how_to_prompt(session: Session) -> str:
     if session.segmenter is None:
         return ""
     offered = [how for kind, how in _HOW.items() if kind in session.segmenter.card.capabilities]
+    if is_automatic(session):
+        key = key_for("suggest").label
+        marking = f", or mark an object: {_either(offered[:2])}." if offered else "; correct it by hand."
+        return f"{key} shows what the model finds by itself{marking}"
     if not offered:
         return "This model takes no prompts: paint by hand."
     return f"Mark an object: {_either(offered[:2])}."
+
+
+def is_automatic(session: Session) -> bool:
+    """Tell whether the model works without a prompt."""
+    return session.segmenter is not None and "auto" in session.segmenter.card.capabilities
 
 
 def image_facts(volume: Volume) -> str:
@@ -66,11 +76,14 @@ def candidate_text(session: Session) -> str:
     proposal = session.proposal
     if proposal is None:
         return "No proposal yet" if session.prompt is None else "Waiting for the model"
-    parts = [f"Candidate {proposal.choice + 1} of {proposal.candidates}"] if proposal.candidates > 1 else []
+    names = proposal.prediction.names if proposal.prediction is not None else ()
+    parts = [names[proposal.choice]] if names else []
+    parts += [f"Candidate {proposal.choice + 1} of {proposal.candidates}"] if proposal.candidates > 1 else []
     if proposal.score is not None:
         parts.append(f"score {proposal.score:.2f}")
     if not proposal.mask.any():
-        parts = [*parts[:1], "nothing found"] if proposal.candidates > 1 else ["nothing found here"]
+        counted = parts[: bool(names) + (proposal.candidates > 1)]
+        parts = [*counted, "nothing found" if counted else "nothing found here"]
     text = " · ".join(parts) or "painted by hand"
     return text[0].upper() + text[1:]
 

@@ -350,3 +350,33 @@ def test_two_panels_of_two_sessions_know_nothing_of_each_other(panel, session, q
     other.set_prompt(Prompt(Plane(0, 0), (Point(12, 12),)))
     second.perform("commit")
     assert np.any(other.labels) and not np.any(session.labels)
+
+
+class TestSuggest:
+    def test_the_button_is_there_only_where_the_model_works_by_itself(self, panel, session, qtbot, button):
+        assert not button(panel, "Suggest").isVisible()
+        panel.perform("suggest")
+        assert session.prompt is None
+        session.set_segmenter(ThresholdSegmenter(threshold=200, capabilities=frozenset({"auto"})))
+        assert button(panel, "Suggest").isVisible()
+        assert visible_tools(panel) == ["move", "paint", "erase", "delete"]
+        qtbot.mouseClick(button(panel, "Suggest"), LEFT)
+        assert session.proposal.mask.sum() == 250 and session.prompt.is_empty
+        assert "Bright · score 0.80" in texts(panel)
+        qtbot.mouseClick(button(panel, "Commit"), LEFT)
+        assert (session.labels[1] == 1).sum() == 250
+
+    @pytest.mark.parametrize(
+        ("choice", "slice_", "committed"),
+        [(Pending.KEEP, 1, 0), (Pending.DISCARD, 2, 0), (Pending.COMMIT, 2, 250)],
+    )
+    def test_a_proposal_on_another_slice_is_asked_about(
+        self, panel, session, answers, choice, slice_, committed
+    ):
+        session.set_segmenter(ThresholdSegmenter(threshold=200, capabilities=frozenset({"auto"})))
+        panel.perform("suggest")
+        session.set_plane(Plane(0, 2))
+        answers.pending = choice
+        panel.perform("suggest")
+        assert len(answers.asked) == 1 and session.proposal.plane == Plane(0, slice_)
+        assert (session.labels > 0).sum() == committed

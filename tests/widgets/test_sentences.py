@@ -39,6 +39,10 @@ def test_only_prompts_that_the_model_understands_are_proposed(session):
     session.set_segmenter(ThresholdSegmenter(capabilities=frozenset({"box"})))
     assert sentence_for(session) == "Mark an object: drag a box around it."
     session.set_segmenter(ThresholdSegmenter(capabilities=frozenset({"auto"})))
+    assert sentence_for(session) == "A shows what the model finds by itself; correct it by hand."
+    session.set_segmenter(ThresholdSegmenter(capabilities=frozenset({"auto", "point"})))
+    assert sentence_for(session) == "A shows what the model finds by itself, or mark an object: click it."
+    session.set_segmenter(ThresholdSegmenter(capabilities=frozenset()))
     assert sentence_for(session) == "This model takes no prompts: paint by hand."
 
 
@@ -74,3 +78,12 @@ def test_a_commit_says_what_it_left_alone():
 )
 def test_file_sizes(count, text):
     assert file_size(count) == text
+
+
+def test_a_suggestion_is_called_by_what_it_shows(session):
+    session.set_segmenter(ThresholdSegmenter(capabilities=frozenset({"auto"})))
+    session.suggest()
+    assert candidate_text(session) == "Bright · score 0.80"
+    session.set_segmenter(ThresholdSegmenter(threshold=256, capabilities=frozenset({"auto"})))
+    session.suggest()
+    assert candidate_text(session) == "Bright · nothing found"

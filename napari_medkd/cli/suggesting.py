@@ -1,0 +1,91 @@
+"""Let a model find by itself what is on a slice, and write it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medkd.cli.answering import corners, draw
+from napari_medkd.cli.info import describe_window
+from napari_medkd.cli.prompting import AXES
+from napari_medkd.cli.reports import FoundReport, SuggestReport
+from napari_medkd.core.prompts import Box, Prompt
+from napari_medkd.inference.automatic import at_threshold
+from napari_medkd.io import write_labels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_medkd.cli.answering import Clock
+    from napari_medkd.core.geometry import Plane
+    from napari_medkd.core.volume import Volume
+    from napari_medkd.inference.segmenter import Prediction, Segmenter
+
+
+def suggest(
+    volume: Volume, segmenter: Segmenter, plane: Plane, modality: str, threshold: float | None
+) -> list[Prediction]:
+    """Return what the model finds on a slice, one answer a target, at its own thresholds or at another."""
+    found = segmenter.propose(segmenter.embed(volume, plane), modality)
+    return found if threshold is None else [at_threshold(one, threshold) for one in found]
+
+
+def write(
+    volume: Volume,
+    segmenter: Segmenter,
+    found: list[Prediction],
+    out: Path,
+    overlay: Path | None,
+    clock: Clock,
+) -> SuggestReport:
+    """Write a class for each target, even where none was found, and the overlay; say what was done."""
+    plane = found[0].prompt.plane
+    names = [target.name for target in segmenter.card.targets]
+    values = [names.index(one.names[0]) + 1 for one in found]
+    labels = np.zeros(volume.shape, np.uint16)
+    labels[plane.slicing()] = _painted(found, values)
+    write_labels(out, labels, volume, {value: names[value - 1] for value in values})
+    if overlay is not None:
+        draw(volume, Prompt(plane), labels[plane.slicing()] > 0, overlay)
+    return SuggestReport(
+        model=segmenter.card.id,
+        runtime=segmenter.runtime_name,
+        axis=AXES[plane.axis],
+        slice=plane.index,
+        window=describe_window(volume),
+        found=[
+            _describe(one, value, labels[plane.slicing()] == value, volume)
+            for one, value in zip(found, values, strict=True)
+        ],
+        mask=str(out),
+        overlay=str(overlay) if overlay else None,
+        seconds=clock.seconds,
+    )
+
+
+def _painted(found: list[Prediction], values: list[int]) -> NDArray[np.uint16]:
+    """Return the slice's classes; where masks overlap, that of the surer one."""
+    classes = np.zeros(found[0].masks[0].shape, np.uint16)
+    for one, value in sorted(zip(found, values, strict=True), key=lambda pair: pair[0].scores[0]):
+        classes[one.masks[0]] = value
+    return classes
+
+
+def _describe(one: Prediction, value: int, mask: NDArray[np.bool_], volume: Volume) -> FoundReport:
+    pixels = int(mask.sum())
+    rows, columns = volume.geometry.plane_spacing(one.prompt.plane)
+    bounds = None
+    if pixels:
+        left, top, right, bottom = map(int, corners(Box.around(mask)))
+        bounds = left, top, right, bottom
+    return FoundReport(
+        name=one.names[0],
+        value=value,
+        score=one.scores[0],
+        pixels=pixels,
+        area_mm2=pixels * rows * columns if volume.geometry.from_file else None,
+        bounds=bounds,
+    )
