@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_medkd import __version__
-from napari_medkd.cli import evaluate, export, info, models, runs, segment, train, view
+from napari_medkd.cli import batch, evaluate, export, info, models, runs, segment, train, view
 from napari_medkd.cli.exits import exit_code
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("view")(view.view)
 app.command("segment")(segment.segment)
+app.command("batch")(batch.batch)
 app.command("info")(info.info)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)

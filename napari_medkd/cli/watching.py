@@ -184,6 +184,8 @@ def events_of(handle: runs.RunHandle) -> Iterator[events.Event]:
 def resume_command(handle: runs.RunHandle) -> str:
     """Return the command that resumes a run."""
     place = handle.id if handle.folder.parent == runs.home() else shlex.quote(str(handle.folder))
+    if handle.spec.recipe == "batch":
+        return f"medkd batch --resume {place}"
     return f"medkd train --resume --out {place}"
 
 

@@ -6,7 +6,7 @@ A new format is one module here that ends in ``register(Format(…))``, and one 
 from napari_medkd.io import dicom, nifti, nrrd_mha, raster, tiff  # noqa: F401  (importing registers them)
 from napari_medkd.io.file_format import Format, formats
 from napari_medkd.io.labels import read_label_names, read_labels
-from napari_medkd.io.reading import is_readable, read_volume, suffixes
+from napari_medkd.io.reading import is_readable, read_series, read_volume, suffixes
 from napari_medkd.io.writing import writable_suffixes, write_labels
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "is_readable",
     "read_label_names",
     "read_labels",
+    "read_series",
     "read_volume",
     "suffixes",
     "writable_suffixes",

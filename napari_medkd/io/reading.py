@@ -13,6 +13,7 @@ from napari_medkd.io.file_format import Format, formats, suffix_of
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Sequence
 
     from napari_medkd.core.volume import Volume
 
@@ -54,8 +55,18 @@ def read_volume(
             f'"{path.name}" is no folder of DICOM series, so series {series} cannot be chosen from it.',
             "Leave the series out.",
         )
+    return _worded(path, file_format.name, lambda: file_format.read(path, frame=frame, series=series))
+
+
+def read_series(paths: Sequence[Path]) -> Volume:
+    """Open the DICOM files of one series, as `io.dicom.group` sorts them; see `read_volume`."""
+    return _worded(paths[0].parent, dicom.DICOM.name, lambda: dicom.read_files(paths))
+
+
+def _worded(path: Path, kind: str, read: Callable[[], Volume]) -> Volume:
+    """Read; whatever a decoder raises becomes a sentence."""
     try:
-        return file_format.read(path, frame=frame, series=series)
+        return read()
     except MedkdError:
         raise
     except MemoryError as error:
@@ -64,7 +75,7 @@ def read_volume(
             "Close other programs or crop the image.",
         ) from error
     except Exception as error:  # decoders raise anything on damaged files; a person gets a sentence
-        raise _unreadable(path, file_format.name, error) from error
+        raise _unreadable(path, kind, error) from error
 
 
 def is_readable(path: str | os.PathLike[str]) -> bool:

@@ -5,6 +5,7 @@ from napari_medkd.runs.events import (
     Event,
     Failed,
     Finished,
+    ItemDone,
     Metric,
     ModelExported,
     Progress,
@@ -13,7 +14,7 @@ from napari_medkd.runs.events import (
     Warning,
 )
 from napari_medkd.runs.folder import find, home, list_runs, new_folder
-from napari_medkd.runs.handle import RunHandle, Status, attach, resume, start
+from napari_medkd.runs.handle import RunHandle, Status, attach, resume, start, take_on
 from napari_medkd.runs.spec import RunSpec
 from napari_medkd.runs.stop import request_stop, stop_requested
 from napari_medkd.runs.stream import EventReader, EventWriter
@@ -25,6 +26,7 @@ __all__ = [
     "EventWriter",
     "Failed",
     "Finished",
+    "ItemDone",
     "Metric",
     "ModelExported",
     "Progress",
@@ -43,4 +45,5 @@ __all__ = [
     "resume",
     "start",
     "stop_requested",
+    "take_on",
 ]

@@ -77,6 +77,17 @@ class ModelExported(_Event):
     path: str = Field(description="Its folder, relative to the run's folder where it lies inside.")
 
 
+class ItemDone(_Event):
+    """One image of a batch is dealt with; its row is in the report."""
+
+    kind: Literal["item"] = "item"
+    index: int = Field(ge=0, description="Its number in the batch, from 0.")
+    status: Literal["done", "failed", "skipped"] = Field(description="What became of it.")
+    confidence: float | None = Field(
+        None, description="How sure the model is of its mask, 0 to 1; null where there is none."
+    )
+
+
 class Finished(_Event):
     """The run reached its end; the last event of a run that did."""
 
@@ -92,7 +103,18 @@ class Failed(_Event):
     hint: str = Field("", description="What to do about it; may be empty.")
 
 
-Event = Started | Stage | Progress | Metric | Warning | CheckpointSaved | ModelExported | Finished | Failed
+Event = (
+    Started
+    | Stage
+    | Progress
+    | Metric
+    | Warning
+    | CheckpointSaved
+    | ModelExported
+    | ItemDone
+    | Finished
+    | Failed
+)
 KINDS: tuple[type[Event], ...] = (
     Started,
     Stage,
@@ -101,6 +123,7 @@ KINDS: tuple[type[Event], ...] = (
     Warning,
     CheckpointSaved,
     ModelExported,
+    ItemDone,
     Finished,
     Failed,
 )

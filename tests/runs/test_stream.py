@@ -44,6 +44,7 @@ EXAMPLES = [
     runs.Warning(message="Small batch.", hint="Use more memory."),
     runs.CheckpointSaved(path="checkpoints/last", step=3),
     runs.ModelExported(id="student", path="model"),
+    runs.ItemDone(index=7, status="done", confidence=0.75),
     runs.Finished(summary={"dice": 0.9}),
     runs.Failed(message="No images."),
 ]

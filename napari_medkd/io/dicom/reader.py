@@ -18,6 +18,7 @@ from napari_medkd.io.dicom.window import window_of
 from napari_medkd.io.file_format import Format, register, stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -48,6 +49,13 @@ def read(path: Path, *, frame: int | None, series: str | None) -> Volume:
         if not (dataset.get("Rows") and dataset.get("Columns")):
             require_image(dataset, path.name)
         return _build(path, slices_of(dataset, path), frame, ())
+
+
+def read_files(paths: Sequence[Path]) -> Volume:
+    """Read the files of one series that lie in one direction, as `series.group` sorts them."""
+    with quiet():
+        slices = [found for path in paths for found in slices_of(open_dataset(path, pixels=False), path)]
+        return _build(paths[0].parent, slices, None, ())
 
 
 def _build(path: Path, slices: list[Slice], frame: int | None, notes: tuple[str, ...]) -> Volume:

@@ -12,7 +12,7 @@ from napari_medkd.io.dicom.slices import Slice, slices_of
 from napari_medkd.io.dicom.sniff import files_below, looks_like_dicom
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _LISTED = 12  # series named in a message
@@ -59,27 +59,39 @@ def _listing(found: Sequence[Series]) -> str:
     return listing + (f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else "")
 
 
-def _scan(folder: Path) -> tuple[list[Series], tuple[str, ...]]:
-    """Read every header below a folder; what is damaged or no image is counted, not fatal."""
+def group(paths: Iterable[Path]) -> tuple[list[Series], list[tuple[Path, str]]]:
+    """Sort DICOM files into series by their headers, and tell what the others are.
+
+    Returns
+    -------
+    series : list of Series
+        By number and UID.
+    others : list of (Path, str)
+        Files that are no image and what they are ("a structured report (SR)"); ``""`` for damaged ones.
+    """
     found: list[Series] = []
-    refused: Counter[str] = Counter()
-    damaged = 0
-    for path in files_below(folder):
-        if not looks_like_dicom(path):
-            continue
+    others: list[tuple[Path, str]] = []
+    for path in paths:
         try:
             kind = _add(path, found)
         except MissingExtra:
             raise
-        except Exception:  # one damaged file must not hide the others; it is counted and told
-            damaged += 1
+        except Exception:  # one damaged file must not hide the others; it is told
+            others.append((path, ""))
             continue
         if kind:
-            refused[kind] += 1
+            others.append((path, kind))
+    return sorted(found, key=lambda one: (one.number, one.uid)), others
+
+
+def _scan(folder: Path) -> tuple[list[Series], tuple[str, ...]]:
+    """Read every header below a folder; what is damaged or no image is counted, not fatal."""
+    found, others = group(path for path in files_below(folder) if looks_like_dicom(path))
+    refused = Counter(kind for _, kind in others if kind)
+    damaged = len(others) - refused.total()
     if not found:
         raise UnreadableFile(_nothing(folder.name, refused, damaged), "Choose a folder with DICOM images.")
-    notes = (f"Damaged files left out: {damaged}.",) if damaged else ()
-    return sorted(found, key=lambda one: (one.number, one.uid)), notes
+    return found, (f"Damaged files left out: {damaged}.",) if damaged else ()
 
 
 def _add(path: Path, found: list[Series]) -> str:

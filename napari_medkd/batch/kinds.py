@@ -1,0 +1,73 @@
+"""Which kind of image it is, in the words of a model that looks for other things in each kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medkd.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_medkd.core.volume import Volume
+    from napari_medkd.inference.segmenter import Prediction
+    from napari_medkd.models.card import ModelCard
+
+AUTO = "auto"
+# DICOM's codes (and ours for volumes) → the words that public data sets use.
+_WORDS = {
+    "CT": "ct",
+    "MR": "mr",
+    "US": "ultrasound",
+    "CR": "xray",
+    "DX": "xray",
+    "XR": "xray",
+    "OP": "fundus",
+    "ES": "endoscopy",
+    "SM": "microscopy",
+    "GM": "microscopy",
+}
+
+
+def known(card: ModelCard) -> list[str]:
+    """Return the kinds of image that an automatic model tells apart; empty where it does not."""
+    return sorted({target.modality for target in card.targets if target.modality})
+
+
+def check(wanted: str, card: ModelCard) -> None:
+    """Raise `InvalidSetting` where a model does not know the kind that was asked for."""
+    kinds = known(card)
+    if wanted != AUTO and kinds and wanted not in kinds:
+        raise InvalidSetting(
+            f"{card.title} does not know the modality {wanted!r}.",
+            f"It knows {', '.join(kinds)}, or take auto.",
+        )
+
+
+def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
+    """Return the kind of an image as far as user, model or file say it; None where they leave it open.
+
+    ``""`` stands for any kind: the model does not tell them apart.
+    """
+    kinds = known(card)
+    if not kinds:
+        return ""
+    if wanted != AUTO:
+        return wanted
+    if len(kinds) == 1:
+        return kinds[0]
+    word = _WORDS.get(volume.modality, volume.modality.lower())
+    return word if word in kinds else None
+
+
+def likeliest(answers: Sequence[Prediction], card: ModelCard) -> str:
+    """Return the kind whose target was found most surely on a slice that was searched for all of them."""
+    found: dict[str, list[float]] = {}
+    for target, answer in zip(card.targets, answers, strict=True):
+        if target.modality and answer.masks[0].any():
+            found.setdefault(target.modality, []).append(answer.scores[0])
+    if not found:
+        return known(card)[0]
+    return max(found, key=lambda kind: float(np.mean(found[kind])))

@@ -1,0 +1,32 @@
+"""The model in a worker: loaded once, with its share of the cores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medkd.inference import load_segmenter
+from napari_medkd.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_medkd.batch.item import Job
+    from napari_medkd.inference.segmenter import Segmenter
+    from napari_medkd.models.store import ModelStore
+
+
+def load(job: Job, store: ModelStore | None = None) -> Segmenter:
+    """Load the model of a job.
+
+    Raises
+    ------
+    ModelUnavailable, MissingExtra
+        Where it is not installed or nothing here can run it.
+    """
+    settings = Settings.load().model_copy(update={"threads": job.threads})
+    config = job.config
+    return load_segmenter(
+        config.model,
+        store=store,
+        settings=settings,
+        device=config.device or None,
+        runtime=config.runtime or None,
+    )
