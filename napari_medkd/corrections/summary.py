@@ -66,7 +66,7 @@ def by_case(connection: Connection, query: Query) -> list[CaseSummary]:
     where = (correction.c.case_name, correction.c.source, correction.c.axis, correction.c.slice)
     slices = _of(query, *where).distinct().subquery()
     counted = select(slices.c.case_name, func.count()).group_by(slices.c.case_name)
-    images: dict[str, int] = dict(connection.execute(counted).tuples().all())
+    images = {row[0]: int(row[1]) for row in connection.execute(counted)}
     grouped = _of(query, case, part, *_means()).group_by(case_part.c.name, part, number).order_by(number)
     return [
         CaseSummary(**(dict(row) | {"part": check(row["part"]), "images": images[row["case"]]}))
