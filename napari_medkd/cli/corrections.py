@@ -71,9 +71,7 @@ def list_corrections(
         print_json(CorrectionsReport(objects=count, records=records, classes=classes, cases=cases))
         return
     if not count:
-        say(
-            "No corrections. They are collected where that is turned on, or brought by: medkd corrections import"
-        )
+        say("No corrections yet. Turn collecting on in the panel, or bring some: medkd corrections import")
     elif by == "class":
         columns = ("Class", "Cases", *_COLUMNS)
         print_table(columns, [(one.label, str(one.cases), *_means(one)) for one in classes])
@@ -81,18 +79,7 @@ def list_corrections(
         columns = ("Case", "For", "Slices", *_COLUMNS)
         print_table(columns, [(one.case, one.part, str(one.images), *_means(one)) for one in cases])
     else:
-        rows = [
-            (
-                one.id,
-                f"{one.time.astimezone():%Y-%m-%d %H:%M}",
-                one.label,
-                one.case,
-                one.model,
-                _dice(one.dice),
-            )
-            for one in records
-        ]
-        print_table(("Id", "Accepted", "Class", "Case", "Model", "Dice"), rows)
+        print_table(("Id", "Accepted", "Class", "Case", "Model", "Dice"), map(_row, records))
 
 
 @app.command("show")

@@ -49,9 +49,13 @@ class CorrectionStore:
 
     def __init__(self, database: str | Path, arrays: str = "") -> None:
         self._database = Database(str(database))
-        self.arrays = ArrayStore(arrays or self._database.folder_beside("arrays"))
-        self._removal = Removal(self._database, self.arrays)
-        self._removal.finish()
+        try:
+            self.arrays = ArrayStore(arrays or self._database.folder_beside("arrays"))
+            self._removal = Removal(self._database, self.arrays)
+            self._removal.finish()
+        except BaseException:
+            self._database.close()
+            raise
 
     # --- adding -------------------------------------------------------------------------------------------
     def add(self, given: Correction, part: Part | None = None) -> Record:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # The text form: a number is cut into groups of 5 bits, the lowest first, each a character from "0" on; a
-# sixth bit says that more follow, the highest bit of the last group is the sign. From the third number on,
+# sixth bit says that more follow, the highest bit of the last group is the sign. From the fourth number on,
 # each is less the one before the last.
 _FIRST, _BITS, _MORE, _SIGN = 48, 5, 0x20, 0x10
 
@@ -83,5 +83,5 @@ def _polygons(polygons: Sequence[Any], shape: tuple[int, int]) -> NDArray[np.boo
             )
         corners = np.asarray(outline, np.float64).reshape(-1, 2)[:, ::-1]
         # COCO's coordinates are of pixel edges: the centre of the first pixel is at 0.5.
-        mask |= polygon2mask(shape, corners - 0.5)
+        mask |= np.asarray(polygon2mask(shape, corners - 0.5), np.bool_)  # type: ignore[no-untyped-call]
     return mask
