@@ -27,7 +27,8 @@ def postgres():
     log = folder / "log"
     try:
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "medkd", "-A", "trust", "-E", "UTF8", "--no-sync"], **options
+            [programs / "initdb", "-D", data, "-U", "medkd", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            **options,
         )
         settings = f"-c listen_addresses='' -c fsync=off -c autovacuum=off -k {folder}"
         start = [programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "100", "-o", settings, "start"]

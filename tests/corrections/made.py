@@ -10,7 +10,9 @@ from napari_medkd.corrections import Correction
 SHAPE = (3, 23, 31)
 
 
-def make(case="a", seed=0, label="cell", *, proposed=True, painted=False, colour=False, **facts) -> Correction:
+def make(
+    case="a", seed=0, label="cell", *, proposed=True, painted=False, colour=False, **facts
+) -> Correction:
     """A disc on the middle slice of a volume that `seed` makes; the proposal is a little larger."""
     rng = np.random.default_rng(seed)
     shape = (*SHAPE, 3) if colour else SHAPE
