@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from napari_medkd.core.objects import is_net
 from napari_medkd.errors import UnknownName, UnreadableFile
 from napari_medkd.io import read_labels, read_volume
 from src_training.objects import LIMIT, SMALLEST, Kind, targets
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _MASKS = ("masks", "labels")  # looked for in this order; as a mask, instances are the last resort
 _INSTANCES = "instances"
-# Targets that are one object however many parts they fall into: their parts have no meaning of their own.
-_NETS = re.compile(r"\b(vessels?|vascular|neurites?|membranes?|thin structures?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ class ImageMaskFolder:
     def _kind(self) -> Kind | None:
         said = self._about.get("objects")
         if said is None:
-            return "whole" if _NETS.search(str(self._about.get("target", ""))) else None
+            return "whole" if is_net(str(self._about.get("target", ""))) else None
         if said not in get_args(Kind):
             raise UnknownName(
                 f"{said!r} in the dataset.json of {self.name} is no kind of object.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ Kind = Literal["instances", "components", "labels", "whole"]
 
 LIMIT, SMALLEST = 3, 50
 _CLEARLY_THICKER = 1.2  # slices this much further apart than the other voxels were acquired as slices
+# Targets that are one object however many parts they fall into: their parts have no meaning of their own.
+_NETS = re.compile(r"\b(vessels?|vascular|neurites?|membranes?|thin structures?)\b", re.IGNORECASE)
 _TOUCHING = np.ones((3, 3), np.bool_)  # pixels that meet at a corner are one part
 
 
@@ -50,6 +53,11 @@ def objects(
         (str(rank if kind == "components" else value), _only(parts, value, boxes[value - 1]))
         for rank, value in enumerate(order[:limit], start=1)
     ]
+
+
+def is_net(target: str) -> bool:
+    """Tell by its name whether a target is a net, of which all of a slice is one object: retinal vessels."""
+    return _NETS.search(target) is not None
 
 
 def slice_axis(geometry: Geometry) -> int:

@@ -9,6 +9,7 @@ from napari_medkd.corrections.planes import planes
 from napari_medkd.corrections.query import Query
 from napari_medkd.corrections.store import CorrectionStore
 from napari_medkd.errors import InvalidSetting, StorageError, UnknownName, UnreadableFile
+from napari_medkd.io import read_volume
 from tests.corrections.made import make
 
 
@@ -102,8 +103,8 @@ def test_held_out_cases_are_not_among_the_images_that_nnunet_trains_on(store, tm
 def test_nnunet_gets_the_same_channels_everywhere(store, tmp_path):
     store.add(make("d", 9, colour=True))
     export(store, "nnunet", tmp_path / "out")
-    modes = {Image.open(path).mode for path in (tmp_path / "out").glob("images*/*.png")}
-    assert modes == {"RGB"}
+    images = [read_volume(path) for path in (tmp_path / "out").glob("images*/*.png")]
+    assert [image.data.shape for image in images] == [(1, 23, 31, 3)] * 5
     assert json.loads((tmp_path / "out" / "dataset.json").read_text())["channel_names"]["0"] == "R"
 
 
@@ -174,6 +175,15 @@ def test_splits_of_a_folder_are_kept(folder, other):
 @pytest.mark.parametrize(("kind", "count"), [("components", 6), ("whole", 3), ("labels", 3)])
 def test_what_one_object_is_can_be_said(folder, other, kind, count):
     assert import_folder(other, folder, options=ImportOptions(objects=kind)).added == count
+
+
+@pytest.mark.parametrize(
+    ("about", "count"),
+    [({"target": "retinal vessels"}, 3), ({"objects": "whole"}, 3), ({"target": "polyp"}, 6), ([], 6)],
+)
+def test_the_folder_may_say_what_one_object_is(folder, other, about, count):
+    (folder / "dataset.json").write_text(json.dumps(about))
+    assert import_folder(other, folder).added == count
 
 
 def test_a_broken_file_stops_nothing(folder, other):

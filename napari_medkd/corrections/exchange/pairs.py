@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from napari_medkd.core.objects import Kind, is_net
 from napari_medkd.corrections.exchange.folders import (
     OURS,
     by_name,
@@ -74,11 +75,21 @@ def _load(
     labels = read_labels(mask, like=volume)
     parts = read_labels(numbered, like=volume) if numbered is not None else None
     names = {int(value): str(name) for name, value in _classes(about).items()} | read_label_names(mask)
-    if options.objects is None and volume.shape[0] == 1 and parts is None and not _classes(about):
-        options = options.model_copy(update={"objects": "components"})
-    if options.objects not in (None, "instances"):
+    kind = options.objects or _kind(about)
+    if kind is None and parts is None and volume.shape[0] == 1 and not _classes(about):
+        kind = "components"
+    if kind not in (None, "instances"):
         parts = None
+    options = options.model_copy(update={"objects": kind})
     return volume, annotated(labels, volume.geometry, names, options, parts)
+
+
+def _kind(about: Any) -> Kind | None:
+    """Return what one object is, where the folder says it or what its target is tells it."""
+    if not isinstance(about, dict):
+        return None
+    said = next((kind for kind in get_args(Kind) if kind == about.get("objects")), None)
+    return said or ("whole" if is_net(str(about.get("target", ""))) else None)
 
 
 def _classes(about: Any) -> dict[str, Any]:
