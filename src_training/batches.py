@@ -10,7 +10,7 @@ import torch
 
 from src_training.augment import changed
 from src_training.pictures import weights
-from src_training.views import draw_view, turned
+from src_training.views import draw_view, stretched, turned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ class Batch:
 
 
 class ViewStream:
-    """Draws batches of views.
+    """Draws batches of views: of every scale for a student that zooms, else of whole pictures.
 
     Parameters
     ----------
@@ -126,7 +126,10 @@ class ViewStream:
         pictures, shares = self._pools[_drawn(self._shares, rng)]
         picture = pictures[_drawn(shares, rng)]
         size, side = self._card.preprocessing.size, self._card.architecture.logit_side
-        view = turned(draw_view(picture, rng, size, side, self._objects), rng)
+        whole = not self._card.architecture.zoom
+        if self._card.preprocessing.fit == "stretch":
+            picture = stretched(picture)
+        view = turned(draw_view(picture, rng, size, side, self._objects, whole), rng)
         return type(view)(changed(view.image, rng), view.inside, view.targets)
 
 

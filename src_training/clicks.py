@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Token = tuple[float, float, int]  # row, column on the target's grid, label
 
 PADDING, OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
-_BOX, _SCRIBBLE = 0.35, 0.1  # shares of objects that are first boxed, or scribbled on; the rest is clicked
+_BOX, _SCRIBBLE = 0.35, 0.1  # of an interactive student's objects
 _CENTRE = 0.5  # share of clicks in the deepest place; the others are anywhere in the error
 _SCRIBBLED = 4
 
@@ -47,11 +47,16 @@ class Conversation:
         The objects that the user has in mind.
     rng : Generator
         All chance.
+    boxes, scribbles : float
+        Shares of objects that are first boxed, or scribbled on; the rest is clicked.
     """
 
-    def __init__(self, targets: Mask, rng: Generator) -> None:
+    def __init__(
+        self, targets: Mask, rng: Generator, boxes: float = _BOX, scribbles: float = _SCRIBBLE
+    ) -> None:
         self._targets = targets
         self._rng = rng
+        self._shares = boxes, scribbles
         self._said: list[list[Token]] = [self._first(target) for target in targets]
 
     def tokens(self, frame: int) -> Tokens:
@@ -78,10 +83,11 @@ class Conversation:
 
     def _first(self, target: Mask) -> list[Token]:
         drawn = self._rng.random()
-        if drawn < _BOX:
+        boxes, scribbles = self._shares
+        if drawn < boxes:
             box = first_box(target, self._rng)
             return [(box.top, box.left, TOP_LEFT), (box.bottom, box.right, BOTTOM_RIGHT)]
-        count = _SCRIBBLED if drawn < _BOX + _SCRIBBLE else 1
+        count = _SCRIBBLED if drawn < boxes + scribbles else 1
         centre = count == 1 and self._rng.random() < _CENTRE
         points = [first_point(target, None if centre else self._rng) for _ in range(count)]
         return [(point.row, point.column, INSIDE) for point in points]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from src_training.context import Context
     from src_training.recipes.base import RecipeConfig, Stage
 
+_T = TypeVar("_T")
 _TELL_SECONDS = 1.0  # between two progress events
 _FIGURES_EVERY = 20  # steps
 
@@ -71,7 +72,7 @@ class Fit:
         batches = iter(self._stage.batches(self._step))
         began, first, told = time.monotonic(), self._step, 0.0
         while self._step < self._stage.steps:
-            if stop_requested(self._context.folder):
+            if self._agreed(stop_requested(self._context.folder)):
                 self._save()
                 return Outcome(stopped=True, figures=self._figures)
             figures = self._update(batches)
@@ -150,7 +151,17 @@ class Fit:
     # --- what is told and kept ----------------------------------------------------------------------------
     def _report(self, figures: dict[str, float]) -> None:
         if self._step % _FIGURES_EVERY == 0 or self._step == self._stage.steps:
-            self._context.write(Metric(stage=self._stage.name, step=self._step, values=figures))
+            values = self._over_all(figures)
+            self._context.write(Metric(stage=self._stage.name, step=self._step, values=values))
+
+    def _over_all(self, figures: dict[str, float]) -> dict[str, float]:
+        """Return the mean of figures over the processes."""
+        fabric = self._context.fabric
+        if fabric.world_size == 1:
+            return figures
+        values = torch.tensor(list(figures.values()), device=fabric.device)
+        means: Any = fabric.all_reduce(values, reduce_op="mean")
+        return dict(zip(figures, means.tolist(), strict=True))
 
     def _tell(self, seconds: float) -> None:
         left = seconds * (self._stage.steps - self._step)
@@ -162,8 +173,11 @@ class Fit:
         """Validate where it is time to; False where nothing has become better for too long."""
         if self._stage.validate is None or self._step % self._config.validate_every:
             return True
-        with self._average.worn_by(self._stage.task):
-            figures = self._stage.validate(self._stage.task)
+        figures: dict[str, float] = {}
+        if self._context.fabric.is_global_zero:
+            with self._average.worn_by(self._stage.task):
+                figures = self._stage.validate(self._stage.task)
+        figures = self._agreed(figures)
         self._context.write(Metric(stage=self._stage.name, step=self._step, values=figures))
         if not self._figures or figures["score"] > self._figures["score"]:
             self._figures, self._looks = figures, 0
@@ -171,6 +185,11 @@ class Fit:
         else:
             self._looks += 1
         return not self._config.patience or self._looks < self._config.patience
+
+    def _agreed(self, value: _T) -> _T:
+        """Return what the first process says, so that all processes go on, or leave, together."""
+        fabric = self._context.fabric
+        return fabric.broadcast(value) if fabric.world_size > 1 else value
 
     def _save(self) -> None:
         if not self._context.fabric.is_global_zero:

@@ -12,7 +12,7 @@ base's own names.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -80,7 +80,7 @@ def split_qkv(module: nn.Module) -> int:
     return len(holders)
 
 
-def adapt(module: nn.Module, rank: int = 4, alpha: int = 4) -> nn.Module:
+def adapt(module: nn.Module, rank: int = 4, alpha: float = 4.0) -> nn.Module:
     """Split the fused layers, put LoRA on their queries and values, and freeze all that was there.
 
     Parameters
@@ -90,7 +90,7 @@ def adapt(module: nn.Module, rank: int = 4, alpha: int = 4) -> nn.Module:
         projections of the same name are not.
     rank : int
         r, from 1.
-    alpha : int
+    alpha : float
         α; what is added counts α/r.
 
     Raises
@@ -109,7 +109,9 @@ def adapt(module: nn.Module, rank: int = 4, alpha: int = 4) -> nn.Module:
         )
     split = [name for name, one in module.named_modules() if isinstance(one, SplitQkv)]
     targets = [f"{name}.{part}" for name in split for part in _ADAPTED]
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets), module)
+    # peft says that α is whole, and only ever divides it.
+    config = LoraConfig(r=rank, lora_alpha=cast("int", alpha), target_modules=targets)
+    inject_adapter_in_model(config, module)
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(_is_low_rank(name))
     return module

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_medkd.models.checkpoint import sha256
+from napari_medkd.errors import ModelUnavailable
+from napari_medkd.models.checkpoint import load_state, read_state, sha256
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from napari_medkd.models.promptable import PromptableModel
 
 # ImageNet weights that come as Python packages, so that they are there without a download: backbone →
@@ -52,6 +55,30 @@ def load_backbone(backbone: Any, name: str) -> bool:
         raise RuntimeError(f"{name}: {len(missing)} tensors have no ImageNet weights, {missing[0]} first")
     backbone.load_state_dict(state, strict=False)
     return True
+
+
+def load_file(backbone: Any, path: Path, name: str) -> None:
+    """Fill a timm backbone with a file of the whole network's weights, as torchvision and timm publish them.
+
+    What the backbone leaves out, such as the classifier, may be in the file; nothing may be missing.
+    """
+    state, own = read_state(path), backbone.state_dict()
+    state = {key: value.float() for key, value in state.items() if key in own}
+    load_state(backbone, state, name)
+
+
+def load_installed(student: nn.Module, model_id: str) -> None:
+    """Go on with the weights of an installed model of the same architecture."""
+    from napari_medkd.models.store import ModelStore
+
+    store = ModelStore()
+    name = store.weights_name(model_id)
+    if name is None:
+        raise ModelUnavailable(
+            f"{model_id} has no weights for torch to start from.", "Choose a model that has a checkpoint."
+        )
+    state = read_state(store.verified(model_id, name))
+    load_state(student, {key: value.float() for key, value in state.items()}, model_id)
 
 
 def load_answering(student: PromptableModel, teacher: PromptableModel) -> int:

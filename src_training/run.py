@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from lightning_fabric.strategies import DDPStrategy
 from pydantic import ValidationError
 
 from napari_medkd.errors import InvalidSetting, RunFailed
@@ -19,6 +22,8 @@ from src_training.loop import Fit
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lightning_fabric.plugins.environments import ClusterEnvironment
+
     from napari_medkd.runs import EventWriter
     from src_training.recipes import Recipe, RecipeConfig
     from src_training.recipes.base import Stage
@@ -29,7 +34,15 @@ _PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "1
 def run(folder: Path, writer: EventWriter) -> None:
     """Train what ``run.json`` asks for, or go on with it where a checkpoint is there."""
     spec = RunSpec.load(folder)
-    fabric = _hardware(spec)
+    fabric = hardware(spec)
+    try:
+        _run(spec, fabric, folder, writer)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def _run(spec: RunSpec, fabric: Fabric, folder: Path, writer: EventWriter) -> None:
     fabric.seed_everything(spec.seed, verbose=False)
 
     def write(event: Event) -> None:
@@ -75,6 +88,7 @@ def _train(recipe: Recipe, config: RecipeConfig, context: Context) -> dict[str, 
             return None
         if stage.done is not None:
             stage.done(stage.task)
+            context.fabric.barrier()  # later stages read what the first process keeps
         figures = outcome.figures
     return figures
 
@@ -94,7 +108,7 @@ def _config(recipe: Recipe, spec: RunSpec) -> RecipeConfig:
         ) from error
 
 
-def _hardware(spec: RunSpec) -> Fabric:
+def hardware(spec: RunSpec) -> Fabric:
     """Return where and how exactly to compute; several GPUs come from ``devices`` or from torchrun."""
     device = spec.device
     if device == "auto":
@@ -109,8 +123,33 @@ def _hardware(spec: RunSpec) -> Fabric:
         precision = "bf16" if kind == "cuda" and torch.cuda.is_bf16_supported() else "32"
     if precision not in _PRECISIONS:
         raise InvalidSetting(f"{precision!r} is not a precision.", "Use auto, 32, bf16 or fp16.")
+    local, nodes = _processes(spec)
+    one = int(index) if index and local * nodes == 1 else None
+    # Not every parameter has a part in every step: candidates only where a prompt was unclear, for one.
+    together = DDPStrategy(find_unused_parameters=True) if local * nodes > 1 else "auto"
     fabric = Fabric(
-        accelerator=kind, devices=[int(index)] if index else spec.devices, precision=_PRECISIONS[precision]
+        accelerator=kind,
+        devices=local if one is None else [one],
+        num_nodes=nodes,
+        strategy=together,
+        precision=_PRECISIONS[precision],
+        plugins=[_environment()],
     )
     fabric.launch()
     return fabric
+
+
+def _processes(spec: RunSpec) -> tuple[int, int]:
+    """Return how many processes work on this computer, and on how many computers."""
+    if not TorchElasticEnvironment.detect():
+        return spec.devices, 1
+    local = int(os.environ["LOCAL_WORLD_SIZE"])
+    return local, int(os.environ["WORLD_SIZE"]) // local
+
+
+def _environment() -> ClusterEnvironment:
+    """Return who starts the processes: torchrun where it did, else this process itself.
+
+    A scheduler such as SLURM that this process runs under is not asked; it starts torchrun, which is.
+    """
+    return TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()

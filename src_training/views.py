@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,19 +42,24 @@ class View:
     targets: Tensor
 
 
-def draw_view(picture: Picture, rng: Generator, size: int, side: int, limit: int) -> View:
+def draw_view(
+    picture: Picture, rng: Generator, size: int, side: int, limit: int, whole: bool = False
+) -> View:
     """Draw an object, a scale and a place, and return that view with up to `limit` of its objects.
 
     Parameters
     ----------
     size, side : int
         Sides of the network's input and of its answer.
+    whole : bool
+        Whether every view shows the whole picture.
     """
     chosen = int(rng.integers(1, picture.count + 1))
     rows, columns = np.nonzero(picture.objects == chosen)
     low = np.array([rows.min(), columns.min()])
     high = np.array([rows.max(), columns.max()]) + 1
-    top, left, extent = _place(np.array(picture.objects.shape), low, high, rng)
+    shape = np.array(picture.objects.shape)
+    top, left, extent = (0, 0, int(shape.max())) if whole else _place(shape, low, high, rng)
     found = _visible(picture, (top, left, extent), chosen, rng, limit, side)
     return cut(picture, (top, left, extent), found, size, side)
 
@@ -76,6 +81,21 @@ def cut(picture: Picture, where: tuple[int, int, int], objects: list[int], size:
         torch.cat([image, inside])[None], (size, size), mode="bilinear", align_corners=False, antialias=True
     )[0]
     return View(scaled[:3].clamp(0, 255), (scaled[3:] > 0.5).float(), targets)
+
+
+def stretched(picture: Picture) -> Picture:
+    """Return a picture whose shorter side is drawn out to the longer, as some models were trained to see."""
+    side = max(picture.objects.shape)
+    if picture.objects.shape == (side, side):
+        return picture
+    maps = torch.from_numpy(picture.image).permute(2, 0, 1)[None].float()
+    image = functional.interpolate(maps, (side, side), mode="bilinear", align_corners=False)
+    rows, columns = ((np.arange(side) * length) // side for length in picture.objects.shape)
+    return replace(
+        picture,
+        image=image[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(),
+        objects=picture.objects[np.ix_(rows, columns)],
+    )
 
 
 def turned(view: View, rng: Generator) -> View:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
+from napari_medkd.cli.joining import is_one_of_many, join
 from napari_medkd.errors import InvalidSetting, UnreadableFile
 
 if TYPE_CHECKING:
@@ -88,12 +89,16 @@ def train(
 
     The run is a folder and a process of its own. Ctrl+C asks it to save a checkpoint and stop; --resume goes
     on from there. A run that was detached, or whose terminal is gone, goes on by itself.
+
+    Under torchrun the processes that it started do the run together, on one computer or on many.
     """
     given = {
         "recipe": recipe, "data": _absolute(data), "validation": _absolute(val), "base": model,
         "options": set_, "device": device, "devices": devices, "precision": precision, "seed": seed,
     }  # fmt: skip
     given = {key: value for key, value in given.items() if value is not None}
+    if is_one_of_many():
+        raise typer.Exit(join(None if resume else _spec(given), out))
     handle = _resume(out, given) if resume else _start(out, given)
     if not detach:
         _follow(handle, json)

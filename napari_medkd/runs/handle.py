@@ -144,18 +144,38 @@ def resume(folder: Path, module: str = MODULE) -> RunHandle:
         Where the run is running or has finished.
     """
     folder = folder.absolute()
+    _reopen(folder)
+    return _launch(folder, module, resumed=True)
+
+
+def take_on(folder: Path, *, resumed: bool = False) -> None:
+    """Have this very process do the run in `folder`, one of those that torchrun started.
+
+    Raises
+    ------
+    StorageError
+        Where a run to be resumed is running or has finished.
+    """
+    if resumed:
+        _reopen(folder)
+    with EventWriter(folder) as events:
+        events.write(Started(resumed=resumed))
+    RunProcess.of(os.getpid()).save(folder)
+
+
+def attach(folder: Path) -> RunHandle:
+    """Return a handle of a run that another process may have started."""
+    return RunHandle(folder.absolute())
+
+
+def _reopen(folder: Path) -> None:
+    """Make ready for a resume, or say why there is nothing to resume."""
     status = RunHandle(folder).status
     if status in ("running", "finished"):
         instead = f"medkd runs watch {folder.name}" if status == "running" else "medkd runs list"
         state = "running already" if status == "running" else "finished: nothing is left to do"
         raise StorageError(f"The run {folder.name} is {state}.", f"See: {instead}")
     stop.withdraw(folder)
-    return _launch(folder, module, resumed=True)
-
-
-def attach(folder: Path) -> RunHandle:
-    """Return a handle of a run that another process may have started."""
-    return RunHandle(folder.absolute())
 
 
 def _launch(folder: Path, module: str, resumed: bool) -> RunHandle:

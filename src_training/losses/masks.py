@@ -30,6 +30,15 @@ def soft_dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return 1 - (2 * both + _SMOOTH) / (probabilities.sum((-2, -1)) + targets.sum((-2, -1)) + _SMOOTH)
 
 
+def weighted_mask_loss(logits: Tensor, targets: Tensor, dice: float = 0.8) -> Tensor:
+    """Return (1 − α)·CE + α·Dice of each mask, α = `dice`: (…, h, w) twice → (…).
+
+    α = 0.8 is SAMed's (Zhang and Liu 2023); CE is the binary cross-entropy, the mean over the pixels.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean((-2, -1))
+    return (1 - dice) * entropy + dice * soft_dice_loss(logits, targets)
+
+
 @torch.no_grad()
 def overlap(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the intersection over union of the masks cut at 0 and at ½: (…, h, w) twice → (…)."""

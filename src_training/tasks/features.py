@@ -12,7 +12,7 @@ from torch import nn
 from src_training.augment import changed
 from src_training.batches import normalised
 from src_training.losses.features import feature_loss
-from src_training.views import View, cut
+from src_training.views import View, cut, stretched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.perception import Perception
     from src_training.pictures import Picture
     from src_training.teacher import Lesson
 
@@ -37,11 +38,14 @@ class FeatureBatch:
         The teacher's, of the unchanged picture.
     inside : Tensor (B, 1, g, g)
         Share of each cell that shows the picture.
+    numbers : Tensor (B,)
+        Which of the step's pictures each one is, over all processes.
     """
 
     images: Tensor
     embeddings: Tensor
     inside: Tensor
+    numbers: Tensor
 
     @property
     def weight(self) -> int:
@@ -51,13 +55,15 @@ class FeatureBatch:
     def pieces(self, count: int) -> list[FeatureBatch]:
         """Split into `count` smaller batches, where it has as many pictures."""
         count = min(count, len(self.images))
-        parts = (torch.tensor_split(maps, count) for maps in (self.images, self.embeddings, self.inside))
+        whole = (self.images, self.embeddings, self.inside, self.numbers)
+        parts = (torch.tensor_split(maps, count) for maps in whole)
         return [FeatureBatch(*part) for part in zip(*parts, strict=True)]
 
     def to(self, device: torch.device) -> FeatureBatch:
         """Return it on a device, in the order of pixels in which convolutions are fastest."""
         images = self.images.to(device, memory_format=torch.channels_last)
-        return FeatureBatch(images, self.embeddings.to(device), self.inside.to(device))
+        rest = (maps.to(device) for maps in (self.embeddings, self.inside, self.numbers))
+        return FeatureBatch(images, *rest)
 
 
 class FeatureStream:
@@ -71,8 +77,9 @@ class FeatureStream:
         The student's.
     batch_size, seed : int
         Pictures in a batch, and where chance starts.
-    rank, world : int
-        Which of how many processes this is.
+    rank : int
+        Which process this is: each draws its own pictures of the step, the ones that a single process with a
+        batch of all of them would draw.
     """
 
     def __init__(
@@ -83,23 +90,26 @@ class FeatureStream:
         batch_size: int,
         seed: int,
         rank: int = 0,
-        world: int = 1,
     ) -> None:
         self._pictures, self._lessons, self._card = pictures, lessons, card
-        self._size, self._seed, self._process = batch_size, seed, (rank, world)
+        self._seed = seed
+        self._numbers = range(rank * batch_size, (rank + 1) * batch_size)
 
     def __call__(self, first: int) -> Iterator[FeatureBatch]:
         """Yield the batches from step `first` on, without end."""
         step = first
         while True:
-            rng = np.random.default_rng((self._seed, step, 2, *self._process))
-            chosen = rng.integers(len(self._pictures), size=self._size)
-            drawn = [self._one(int(index), rng) for index in chosen]
-            yield FeatureBatch(*(torch.stack(maps) for maps in zip(*drawn, strict=True)))
+            drawn = [self._one(step, number) for number in self._numbers]
+            images, embeddings, inside = (torch.stack(maps) for maps in zip(*drawn, strict=True))
+            yield FeatureBatch(images, embeddings, inside, torch.tensor(self._numbers))
             step += 1
 
-    def _one(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _one(self, step: int, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        rng = np.random.default_rng((self._seed, step, 2, number))
+        index = int(rng.integers(len(self._pictures)))
         picture, lesson = self._pictures[index], self._lessons[index]
+        if self._card.preprocessing.fit == "stretch":
+            picture = stretched(picture)
         size = self._card.preprocessing.size
         view = cut(picture, (0, 0, max(picture.objects.shape)), [], size, size)
         image = normalised(View(changed(view.image, rng), view.inside, view.targets), self._card)
@@ -111,17 +121,36 @@ class FeatureStream:
 class FeatureTask(nn.Module):
     """Mean squared difference of the embeddings (MobileSAM, Zhang et al. 2023; LiteMedSAM's own first stage).
 
+    With a `perception`, L = L_MSE / `scale` + `weight` · L_P, the loss of KD-SAM's first stage.
+
     Parameters
     ----------
     student : PromptableModel
         What learns.
+    perception : Perception, optional
+        What compares the embeddings besides.
+    weight : float
+        λ_P.
+    scale : float
+        Variance of the teacher's embeddings, so that both parts are 1 for a student that knows nothing.
     """
 
-    def __init__(self, student: PromptableModel) -> None:
+    def __init__(
+        self,
+        student: PromptableModel,
+        perception: Perception | None = None,
+        weight: float = 1.0,
+        scale: float = 1.0,
+    ) -> None:
         super().__init__()
         self.student = student
+        self._perception, self._weight, self._scale = perception, weight, scale
 
     def forward(self, batch: FeatureBatch) -> dict[str, Tensor]:
-        """Return ``loss``."""
+        """Return ``loss``, and its parts where there are two."""
         embedding = self.student.encode(batch.images)[0].float()
-        return {"loss": feature_loss(embedding, batch.embeddings, batch.inside)}
+        loss = feature_loss(embedding, batch.embeddings, batch.inside) / self._scale
+        if self._perception is None:
+            return {"loss": loss}
+        perceived = self._perception(embedding, batch.embeddings, batch.inside, batch.numbers)
+        return {"loss": loss + self._weight * perceived, "mse": loss, "perceptual": perceived}

@@ -13,6 +13,8 @@ from src_training.clicks import Conversation, usable
 from src_training.losses.masks import mask_loss, overlap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from napari_medkd.models.promptable import PromptableModel
@@ -99,21 +101,26 @@ class Validation:
         Of the held-out pictures.
     batches : int
         How many of its batches to look at.
+    names : sequence of str
+        Which of the task's figures count.
     """
 
-    def __init__(self, stream: ViewStream, batches: int = 8) -> None:
-        self._stream, self._count = stream, batches
+    def __init__(
+        self, stream: ViewStream, batches: int = 8, names: Sequence[str] = ("first_iou", "last_iou")
+    ) -> None:
+        self._stream, self._count, self._names = stream, batches, names
         self._kept: list[Batch] = []
 
     @torch.no_grad()
     def __call__(self, task: nn.Module) -> dict[str, float]:
-        """Return the overlap after the first and the last round, and their mean as ``score``."""
+        """Return the mean of each of the figures over the views, and the mean of these as ``score``."""
         self._kept = self._kept or [self._stream.batch(step) for step in range(self._count)]
         device = next(task.parameters()).device
         found = [task(batch.to(device)) for batch in self._kept]
         weights = [batch.weight / sum(one.weight for one in self._kept) for batch in self._kept]
-        first, last = (
-            sum(float(figures[name]) * weight for figures, weight in zip(found, weights, strict=True))
-            for name in ("first_iou", "last_iou")
-        )
-        return {"score": (first + last) / 2, "held_out_first_iou": first, "held_out_last_iou": last}
+        means = {
+            name: sum(float(figures[name]) * weight for figures, weight in zip(found, weights, strict=True))
+            for name in self._names
+        }
+        score = sum(means.values()) / len(means)
+        return {"score": score, **{f"held_out_{name}": mean for name, mean in means.items()}}
