@@ -98,6 +98,7 @@ def _report(card: ModelCard, installed: bool) -> ModelReport:
         default=card.id == settings.Settings.load().default_model,
         onnx=installed and store.has_export(card.id),
         capabilities=sorted(card.capabilities),
+        targets=[target.name for target in card.targets],
         modalities=list(card.modalities),
         parameters=card.parameters,
         licence=card.licence,

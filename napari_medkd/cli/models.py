@@ -159,6 +159,7 @@ def _print(report: "ModelReport", json: bool) -> None:
         "What it is": report.description,
         "State": _state(report),
         "Prompts": _prompts(report),
+        "Looks for": ", ".join(report.targets),
         "Trained on": ", ".join(report.modalities),
         "Parameters": _size(report),
         "Licence": _licence(report),

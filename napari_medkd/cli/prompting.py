@@ -63,7 +63,8 @@ def build_prompt(plane: Plane, box: str | None, points: Sequence[str]) -> Prompt
     """Return the prompt of ``--box`` and ``--point``; one of them is needed."""
     if box is None and not points:
         raise InvalidPrompt(
-            "Nothing says where the object is.", "Give --box X0,Y0,X1,Y1 or one or more --point X,Y."
+            "Nothing says where the object is.",
+            "Give --box X0,Y0,X1,Y1 or one or more --point X,Y; or --auto, for a model that needs no prompt.",
         )
     return Prompt(plane, tuple(map(parse_point, points)), parse_box(box) if box is not None else None)
 

@@ -114,6 +114,7 @@ class ModelReport(Report):
     default: bool = Field(description="Whether a session starts with it.")
     onnx: bool = Field(description="Whether it can run on ONNX Runtime, without torch.")
     capabilities: list[str] = Field(description="Kinds of prompt that it understands.")
+    targets: list[str] = Field([], description="What it looks for where it needs no prompt.")
     modalities: list[str] = Field(description="What it was trained on.")
     parameters: int = Field(description="Number of parameters; 0 where unknown.")
     licence: str = Field(description="Licence of the weights.")

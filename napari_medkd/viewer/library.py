@@ -103,6 +103,7 @@ def _row(
     can_remove: bool = False,
 ) -> ModelRow:
     facts = {
+        "Looks for": ", ".join(target.name for target in card.targets),
         "Modalities": ", ".join(card.modalities),
         "Parameters": f"{card.parameters / 1e6:.1f} million" if card.parameters else "",
         "Source": card.source,

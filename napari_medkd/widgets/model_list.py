@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _ROW = Qt.ItemDataRole.UserRole
 _HEIGHT = 42
 _ROWS_SHOWN = 6
+# What a model can be given, in the order of the tools; nothing at all comes last.
+_TAKES = {"point": "point", "box": "box", "scribble": "scribble", "lasso": "lasso", "auto": "no prompt"}
 
 
 class ModelList(QListWidget):
@@ -100,9 +102,7 @@ class ModelList(QListWidget):
 def facts(row: ModelRow) -> str:
     """Return a model's state, size and prompts in a line."""
     parts = ["Installed" if row.installed else "To download", file_size(row.size)]
-    parts.append(
-        ", ".join(kind for kind in ("point", "box", "scribble", "lasso") if kind in row.capabilities)
-    )
+    parts.append(", ".join(word for kind, word in _TAKES.items() if kind in row.capabilities))
     return " · ".join(part for part in parts if part)
 
 

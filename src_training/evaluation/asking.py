@@ -56,6 +56,13 @@ class Questioner:
         """Return the answer to a box."""
         return self._ask(embedding, Prompt(embedding.plane, box=box), None).masks[0]
 
+    def everything(self, embedding: Embedding) -> Mask:
+        """Return all that the model finds by itself, whatever it takes it for."""
+        start = time.perf_counter()
+        found = self.segmenter.propose(embedding)
+        self.watch.answer.append(time.perf_counter() - start)
+        return np.logical_or.reduce([one.masks[0] for one in found])
+
     def clicks(self, embedding: Embedding, truth: Mask, rng: Generator | None) -> tuple[Mask, Clicks]:
         """Click until nothing is left to gain; return the answer to the first click, and how it went on.
 

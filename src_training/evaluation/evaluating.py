@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.prompts import Box
     from napari_medkd.core.volume import Volume
-    from napari_medkd.inference.segmenter import Embedding, Prediction, Segmenter
+    from napari_medkd.inference.segmenter import Embedding, Segmenter
     from src_training.data import Case, ImageMaskFolder
 
 _TOLERANCE = 2.0  # pixels of a picture, mm of a volume
@@ -59,14 +59,6 @@ class Question:
     noisy: bool = False
     cap: int = 20
     seed: int = 0
-
-
-class Proposing(Protocol):
-    """A segmenter with the capability ``auto``."""
-
-    def propose(self, embedding: Embedding) -> Sequence[Prediction]:
-        """Return every object that it finds on a slice."""
-        ...
 
 
 def evaluate(
@@ -183,7 +175,7 @@ class _Asking:
         rng = _stream(self.question.seed, place) if self.question.noisy else None
         box = first_box(truth) if truth.any() else None
         if self.question.prompts == "auto":
-            mask = self._everything(embedding, truth)
+            mask = self.questioner.everything(embedding)
         elif self.question.prompts == "click":
             mask, clicks = self.questioner.clicks(embedding, truth, rng)
         else:
@@ -205,15 +197,6 @@ class _Asking:
             ellipse=score(_guess(inscribed_ellipse, box, truth), truth, spacing),
             clicks=clicks,
         )
-
-    def _everything(self, embedding: Embedding, truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the union of what the model finds by itself."""
-        model: Any = self.questioner.segmenter
-        proposing: Proposing = model
-        union = np.zeros_like(truth)
-        for found in proposing.propose(embedding):
-            union |= found.masks[0]
-        return union
 
 
 def score(mask: NDArray[np.bool_], truth: NDArray[np.bool_], spacing: tuple[float, float]) -> Scores:

@@ -50,6 +50,24 @@ def test_a_box_gives_a_mask_commit_undo_redo_by_keys(window, picture):
     assert window.session.proposal.object_id is not None
 
 
+def test_a_model_that_works_by_itself_suggests_by_a_key(make_napari_viewer, qtbot, picture):
+    window = Window(
+        make_napari_viewer(show=True),
+        qtbot,
+        load=lambda *_: ThresholdSegmenter(capabilities=frozenset({"auto"})),
+    )
+    window.open(picture)
+    assert window.dock.tools.tool == "move"
+    window.key(Qt.Key.Key_A)
+    window.until(lambda: window.session.proposal is not None)
+    assert window.mask().sum() == 250
+    window.key(Qt.Key.Key_D)
+    window.drag([(20, 10), (20, 15), (20, 20)])
+    assert window.mask()[20, 15]
+    window.key(Qt.Key.Key_C)
+    assert window.session.labels.sum() > 250
+
+
 def test_points_by_both_buttons_and_a_moved_one(window, picture):
     window.open(picture)
     window.key(Qt.Key.Key_P)

@@ -50,7 +50,8 @@ class PromptFreeDecoder(MaskDecoder):  # type: ignore[misc]
             Predicted overlap, as good as it was trained.
         """
         scores, overlaps = self.class_scores(features, position, dense)
-        return log_odds(scores), overlaps[:, 1:]
+        prompts = len(sparse)
+        return log_odds(scores).expand(prompts, -1, -1, -1), overlaps[:, 1:].expand(prompts, -1)
 
     def class_scores(
         self, features: Sequence[Tensor], position: Tensor, dense: Tensor

@@ -16,7 +16,10 @@ from tests.doubles import ThresholdSegmenter
 class Proposing(ThresholdSegmenter):
     """Finds the bright halves of a slice, one after the other."""
 
-    def propose(self, embedding):
+    def __init__(self):
+        super().__init__(capabilities=frozenset({"auto"}))
+
+    def propose(self, embedding, modality=""):
         from napari_medkd.core.prompts import Box
 
         rows, columns = embedding.features.shape
@@ -123,6 +126,7 @@ def test_auto_compares_the_whole_mask_even_an_empty_one(discs):
     report = run(discs, "auto", Proposing())
     assert [(row.case, row.object) for row in report.rows] == [("a", "all"), ("b", "all"), ("c", "all")]
     assert report.rows[0].model.dice > 0.95 and report.rows[2].model.dice == 1.0
+    assert report.answer_seconds is not None
     with pytest.raises(InvalidPrompt, match="without a prompt"):
         run(discs, "auto", ThresholdSegmenter(capabilities=frozenset({"box"})))
 
