@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from pydantic import ValidationError
 
 from napari_medkd.errors import InvalidSetting, RunFailed
@@ -22,7 +23,7 @@ from src_training.loop import Fit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lightning_fabric.plugins.environments import ClusterEnvironment
+    from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
     from napari_medkd.runs import EventWriter
     from src_training.recipes import Recipe, RecipeConfig

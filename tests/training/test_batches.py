@@ -96,3 +96,13 @@ def test_a_folder_says_which_cases_are_for_what(tmp_path):
     assert has_splits(folder) and not has_splits(folder, "val")
     (folder / "dataset.json").write_text("torn {")
     assert not has_splits(folder)
+
+
+def test_only_a_model_that_zooms_sees_parts_of_pictures(pictures):
+    zooming = CARD.model_copy(update={"architecture": CARD.architecture.model_copy(update={"zoom": True})})
+    wide = [Picture(p.set, p.case, p.image[:40], p.objects[:40]) for p in pictures]
+    wide = [picture for picture in wide if picture.objects.any()]
+    whole, parts = (ViewStream([(wide, 1.0)], card, 8, 1, 0).batch(0).images for card in (CARD, zooming))
+    empty = [(views == 0).all(1).float().mean((1, 2)) for views in (whole, parts)]  # the padding is 0
+    assert torch.allclose(empty[0], torch.full((8,), 0.5), atol=0.02)
+    assert (empty[1] < 0.48).any()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from src_training.pictures import Picture
-from src_training.views import cut, draw_view, turned
+from src_training.views import cut, draw_view, stretched, turned
 
 
 def picture(rows: int = 90, columns: int = 120) -> Picture:
@@ -55,3 +55,22 @@ def test_turning_turns_image_and_target_alike():
         other = turned(view, np.random.default_rng(seed))
         bright = (other.image[0] - 120).abs() < 1
         assert torch.equal(bright, other.targets[0] > 0.5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_model_that_does_not_zoom_sees_whole_pictures(seed):
+    view = draw_view(picture(), np.random.default_rng(seed), 64, 32, 2, whole=True)
+    whole = cut(picture(), (0, 0, 120), [1], 64, 32)
+    assert torch.equal(view.image, whole.image) and torch.equal(view.inside, whole.inside)
+    assert 1 <= len(view.targets) <= 2
+
+
+def test_a_stretched_picture_is_square_and_its_objects_stay_in_place():
+    wide = picture(90, 120)
+    square = stretched(wide)
+    assert square.image.shape == (120, 120, 3) and square.objects.shape == (120, 120)
+    assert stretched(square) is square
+    rows, columns = np.nonzero(square.objects == 1)
+    assert (columns.min(), columns.max()) == (30, 49)
+    assert abs(rows.min() - 20 * 120 / 90) <= 1 and abs(rows.max() + 1 - 40 * 120 / 90) <= 1
+    assert (square.image[square.objects == 1][:, 0] > 100).mean() > 0.95
