@@ -155,7 +155,8 @@ class ClusterExecutor:
 
     def _threads(self) -> int:
         """Return how many items the cluster does at once; it may grow and shrink."""
-        return max(1, sum(self._client.nthreads().values()))
+        threads: int = sum(self._client.nthreads().values())
+        return max(1, threads)
 
     def _submit(self, item: Item) -> Future:
         # Another run may have the same items: the key is this run's alone.

@@ -117,7 +117,7 @@ def make_plan(
         remarks.append(
             (f"{len(unknown)} images of the table are not in the folder: {_examples(unknown)}.", "")
         )
-    items = []
+    items: list[Item] = []
     names = _outputs(found.sources, config)
     for source, output in zip(found.sources, names, strict=True):
         if boxes is not None and source.name not in asked:

@@ -1,8 +1,8 @@
-"""A model that finds what is bright, in numpy for this process and exported for others; images to find it in."""
+"""A model that finds what is bright, here and exported for other processes; images to find it in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,52 +10,14 @@ from PIL import Image
 
 from napari_medkd.batch.config import BatchConfig
 from napari_medkd.inference.sam_segmenter import SamSegmenter
-from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
+from napari_medkd.models.card import Target
+from tests.batch.made import CUTS, GRID, SIZE, BrightRuntime, bright_card, square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SIZE, GRID = 64, 16
-CUTS = (0.5, 0.8)  # how bright, of 1, what the first and the second target of a model must be
-
-
-def bright_card(*targets: Target, id: str = "bright") -> ModelCard:
-    """Return the card of a model that finds `targets` by itself, or answers boxes where there are none."""
-    return ModelCard(
-        id=id,
-        title="Bright",
-        architecture=Architecture(
-            encoder="none",
-            grid=GRID,
-            masks="classes" if targets else "one",
-        ),
-        preprocessing=Preprocessing(size=SIZE, mean=(0, 0, 0), std=(255, 255, 255)),
-        capabilities=frozenset({"auto"} if targets else {"box"}),
-        targets=targets,
-    )
-
-
-class BrightRuntime:
-    """Averages of 4 × 4 pixels for an encoder; log odds that rise with the brightness for a decoder."""
-
-    name = "numpy"
-
-    def __init__(self, count: int = 1) -> None:
-        self.count = count
-        self.encoded = 0
-
-    def encode(self, image: np.ndarray) -> Any:
-        self.encoded += 1
-        return (image.reshape(1, 3, GRID, SIZE // GRID, GRID, SIZE // GRID).mean(axis=(3, 5)),)
-
-    def decode(self, features: Any, coordinates: Any, labels: Any, mask: Any) -> Any:
-        grey = features[0][0].mean(axis=0).repeat(4, axis=0).repeat(4, axis=1)
-        logits = np.stack([(grey - cut) * 40 for cut in CUTS[: self.count]]).astype(np.float32)
-        return logits, np.full(self.count, 0.75, np.float32)
-
-    def close(self) -> None:
-        pass
+    from napari_medkd.models.card import ModelCard
 
 
 @pytest.fixture
@@ -92,13 +54,6 @@ def images(tmp_path) -> Path:
     return folder
 
 
-def square(size: tuple[int, int] = (64, 64), top: int = 16, left: int = 24, side: int = 16) -> np.ndarray:
-    """Return a bright square on black, on whole cells of the model's grid."""
-    picture = np.zeros(size, np.uint8)
-    picture[top : top + side, left : left + side] = 255
-    return picture
-
-
 @pytest.fixture
 def save() -> Callable[..., Path]:
     """Save a picture of a bright square, or another array, as a file."""
@@ -131,7 +86,9 @@ def exported(tmp_path_factory) -> dict[str, Path]:
 
     folder = tmp_path_factory.mktemp("bright")
     each, side = SIZE // GRID, 4 * GRID
-    pool = helper.make_node("AveragePool", ["image"], ["features"], kernel_shape=[each] * 2, strides=[each] * 2)
+    pool = helper.make_node(
+        "AveragePool", ["image"], ["features"], kernel_shape=[each] * 2, strides=[each] * 2
+    )
     encoder = save(
         folder / "encoder.onnx",
         [pool],
@@ -178,3 +135,23 @@ def installed(exported) -> ModelCard:
 
     ModelStore().install(bright_card(id="boxed"), exported)
     return ModelStore().install(bright_card(Target(name="bright")), exported)
+
+
+@pytest.fixture
+def save_series() -> Callable[..., np.ndarray]:
+    """Save a CT series of a bright box; returns its (z, y, x) values in Hounsfield units."""
+    from tests.io import dicom_files
+
+    affine = np.diag([0.5, 0.75, 3.0, 1.0])  # (x, y, z) → (L, P, S) mm
+
+    def call(folder: Path, count: int = 3, uid: str = "1.2.3", number: int = 1, start: int = 0) -> np.ndarray:
+        folder.mkdir(parents=True, exist_ok=True)
+        values = np.stack([square().astype(np.int16) * 8 - 1000] * count)
+        values[0] = -1000
+        for index, pixels in enumerate(values):
+            tags = dicom_files.placed(affine, index)
+            one = dicom_files.make(pixels, **tags, SeriesInstanceUID=uid, SeriesNumber=number)
+            dicom_files.save(one, folder / f"IM{start + index:04d}")
+        return values
+
+    return call
