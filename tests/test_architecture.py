@@ -64,9 +64,17 @@ def test_importing_the_package_loads_nothing_else():
     assert done.stdout == "{'napari_medkd'}\n"
 
 
-@pytest.mark.parametrize("package", ["errors", "settings", "core", "io", "runs", "samples", "session"])
+@pytest.mark.parametrize(
+    "package", ["errors", "settings", "core", "io", "runs", "corrections", "samples", "session"]
+)
 def test_no_module_below_the_models_loads_qt_or_torch(package):
     assert not loaded_by(IMPORT_ALL, f"napari_medkd.{package}") & (QT | TORCH)
+
+
+def test_who_only_collects_loads_no_database():
+    code = "import json, sys, napari_medkd.corrections; "
+    code += "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    assert not loaded_by(code) & {"sqlalchemy", "fsspec", "psycopg"}
 
 
 @pytest.mark.parametrize("package", ["models", "inference", "cli"])

@@ -73,11 +73,14 @@ def list_corrections(
     if not count:
         say("No corrections yet. Turn collecting on in the panel, or bring some: medkd corrections import")
     elif by == "class":
-        columns = ("Class", "Cases", *_COLUMNS)
-        print_table(columns, [(one.label, str(one.cases), *_means(one)) for one in classes])
+        print_table(
+            ("Class", "Cases", *_COLUMNS), [(one.label, str(one.cases), *_means(one)) for one in classes]
+        )
     elif by == "case":
-        columns = ("Case", "For", "Slices", *_COLUMNS)
-        print_table(columns, [(one.case, one.part, str(one.images), *_means(one)) for one in cases])
+        print_table(
+            ("Case", "For", "Slices", *_COLUMNS),
+            [(one.case, one.part, str(one.images), *_means(one)) for one in cases],
+        )
     else:
         print_table(("Id", "Accepted", "Class", "Case", "Model", "Dice"), map(_row, records))
 

@@ -188,9 +188,11 @@ def test_ten_thousand_records_are_as_quick_as_ten(store):
     with store._database.writing() as connection:
         cases = [{"name": f"case {number}", "part": "training"} for number in range(1, 200)]
         connection.execute(case_part.insert(), cases)
+        made = []
         for number in range(10_000):
             facts = {"id": f"r{number}", "case": f"case {number % 200}", "label": f"class {number % 7}"}
-            rows.write(connection, Record.model_construct(**(content | facts | {"marks": first.marks})))
+            made.append(Record.model_construct(**(content | facts | {"marks": first.marks})))
+        rows.write(connection, made)
     started = time.process_time()
     assert store.count() == 10_001
     assert len(store.by_class()) == 8

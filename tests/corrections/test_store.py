@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from napari_medkd.corrections import Correction
 from napari_medkd.corrections.query import Query
 from napari_medkd.corrections.store import CorrectionStore
-from napari_medkd.errors import InvalidSetting, StorageError, UnknownName
+from napari_medkd.errors import InvalidSetting, MissingExtra, StorageError, UnknownName
 from tests.corrections.made import make
 
 
@@ -200,6 +201,13 @@ def test_a_server_that_is_not_there_is_a_sentence_without_the_password(tmp_path)
     with pytest.raises(StorageError) as caught:
         CorrectionStore(f"postgresql://me:secret@/x?host={tmp_path}", str(tmp_path))
     assert "secret" not in str(caught.value)
+
+
+def test_a_team_without_psycopg_is_told_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra) as caught:
+        CorrectionStore("postgresql://me@host/x", str(tmp_path))
+    assert "napari-medkd[team]" in caught.value.hint
 
 
 def test_arrays_of_another_slice_are_refused():
