@@ -45,6 +45,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "guides" / "models.md": models(),
         ROOT / "docs" / "guides" / "train.md": train(),
         reference / "json.md": json_outputs(),
+        reference / "corrections.md": corrections(),
         ROOT / "docs" / "changelog.md": (ROOT / "CHANGELOG.md").read_text("utf-8"),
     }
     return {path: NOTE + "\n" + text.rstrip() + "\n" for path, text in texts.items()}
@@ -206,9 +207,30 @@ def model_card() -> str:
     return "\n\n".join(parts)
 
 
+def corrections() -> str:
+    """Describe what a store of corrections holds, from its models and its tables."""
+    from napari_medkd.corrections import Mark, Record, schema
+
+    columns = {
+        name: ", ".join(f"`{column.name}`" for column in found.columns)
+        for name, found in schema.metadata.tables.items()
+    }
+    places = {
+        "{{version}}": str(schema.version()),
+        "{{record}}": fields(Record, defaults=False),
+        "{{mark}}": fields(Mark, defaults=False),
+        "{{tables}}": table(("Table", "Columns"), [(f"`{name}`", columns[name]) for name in columns]),
+    }
+    text = (ROOT / "docs" / "reference" / "corrections.in.md").read_text("utf-8")
+    for place, content in places.items():
+        text = text.replace(place, content)
+    return text
+
+
 def json_outputs() -> str:
     """Describe what ``--json`` prints."""
-    from napari_medkd.cli import reports, run_report
+    from napari_medkd.cli import corrections_report, reports, run_report
+    from napari_medkd.corrections import summary
     from src_training.evaluation import report as evaluation
 
     parts = [
@@ -228,6 +250,13 @@ def json_outputs() -> str:
         reports.ExportReport,
         run_report.RunReport,
         run_report.RunsReport,
+        corrections_report.CorrectionsReport,
+        corrections_report.CorrectionReport,
+        summary.ClassSummary,
+        summary.CaseSummary,
+        corrections_report.ImportReport,
+        corrections_report.CorrectionsExportReport,
+        corrections_report.DeletionReport,
         reports.ClickReport,
         reports.WindowReport,
         evaluation.EvaluationReport,
