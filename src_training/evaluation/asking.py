@@ -61,7 +61,8 @@ class Questioner:
         start = time.perf_counter()
         found = self.segmenter.propose(embedding)
         self.watch.answer.append(time.perf_counter() - start)
-        return np.logical_or.reduce([one.masks[0] for one in found])
+        union: Mask = np.logical_or.reduce([one.masks[0] for one in found])
+        return union
 
     def clicks(self, embedding: Embedding, truth: Mask, rng: Generator | None) -> tuple[Mask, Clicks]:
         """Click until nothing is left to gain; return the answer to the first click, and how it went on.
