@@ -23,6 +23,8 @@ PADDING, OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
 _BOX, _SCRIBBLE = 0.35, 0.1  # of an interactive student's objects
 _CENTRE = 0.5  # share of clicks in the deepest place; the others are anywhere in the error
 _SCRIBBLED = 4
+_EXACT = 0.5  # share of boxes that touch the object on every side
+_MOST_NOISE = 20 / 1024  # of the view's side that an edge of the others may be off (Kirillov et al. 2023)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +87,8 @@ class Conversation:
         drawn = self._rng.random()
         boxes, scribbles = self._shares
         if drawn < boxes:
-            box = first_box(target, self._rng)
+            exact = self._rng.random() < _EXACT
+            box = first_box(target, None if exact else self._rng, _MOST_NOISE * len(target))
             return [(box.top, box.left, TOP_LEFT), (box.bottom, box.right, BOTTOM_RIGHT)]
         count = _SCRIBBLED if drawn < boxes + scribbles else 1
         centre = count == 1 and self._rng.random() < _CENTRE

@@ -32,17 +32,18 @@ _SLIP = 5 / 256  # standard deviation of a hand's slip, as a share of the slice'
 _HEART = 0.5  # a person aims at where the error is at least this deep, as a share of its greatest depth
 
 
-def first_box(truth: NDArray[Any], rng: Generator | None = None) -> Box:
+def first_box(truth: NDArray[Any], rng: Generator | None = None, most: float = _MOST_BOX_NOISE) -> Box:
     """Return the tight box of a (rows, columns) mask, its edges off by a little where `rng` is given.
 
-    It stays inside the slice, on whole pixels, and at least two of them wide, as a prompt must be.
+    Each edge is off by a tenth of the box's side (one standard deviation), and by `most` pixels at the most.
+    The box stays inside the slice, on whole pixels, and at least two of them wide, as a prompt must be.
     """
     box = Box.around(truth)
     edges = np.array([[box.top, box.bottom], [box.left, box.right]])
     if rng is not None:
         sides = edges[:, 1] - edges[:, 0] + 1
         noise = rng.normal(0, _BOX_NOISE, (2, 2)) * sides[:, np.newaxis]
-        edges = np.rint(edges + np.clip(noise, -_MOST_BOX_NOISE, _MOST_BOX_NOISE))
+        edges = np.rint(edges + np.clip(noise, -most, most))
     last = np.array(truth.shape) - 1.0
     low = np.clip(edges.min(axis=1), 0, np.maximum(last - 1, 0))
     high = np.clip(edges.max(axis=1), low + 1, np.maximum(last, low + 1))

@@ -120,6 +120,14 @@ def test_jittered_boxes_are_off_by_a_tenth(rng):
     assert off.std(axis=0) == pytest.approx([10 * 0.959, 20 * 0.718, 10 * 0.959, 20 * 0.718], rel=0.05)
 
 
+def test_boxes_are_off_by_no_more_than_asked(rng):
+    truth = np.zeros((400, 400), bool)
+    truth[150:250, 100:300] = True
+    boxes = [first_box(truth, rng, most=3) for _ in range(200)]
+    off = np.array([[box.top - 150, box.left - 100, box.bottom - 249, box.right - 299] for box in boxes])
+    assert np.abs(off).max() == 3
+
+
 @pytest.mark.parametrize("shape", [(2, 2), (5, 3), (40, 40)])
 def test_jittered_boxes_make_valid_prompts(shape, rng):
     from napari_medkd.core.geometry import Plane

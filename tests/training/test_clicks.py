@@ -16,6 +16,18 @@ def targets(count: int = 40, side: int = 32) -> np.ndarray:
     return masks
 
 
+def test_half_of_the_boxes_are_tight_and_none_is_far_off():
+    target = np.zeros((100, 100), bool)
+    target[30:70, 20:80] = True
+    talk = Conversation(np.stack([target] * 400), np.random.default_rng(0))
+    tokens = talk.tokens(100)
+    boxed = tokens.labels[:, 0] == 2
+    off = tokens.coordinates[boxed][:, :2].flatten(1) - torch.tensor([20.0, 30.0, 79.0, 69.0])
+    assert off.abs().max() == 2  # a fiftieth of the side, in whole cells
+    tight = (off == 0).all(1).float().mean()
+    assert 0.4 < tight < 0.65
+
+
 def test_first_words_are_boxes_points_and_scribbles():
     tokens = Conversation(targets(), np.random.default_rng(0)).tokens(64)
     kinds = {tuple(row[row != PADDING].int().tolist()) for row in tokens.labels}
