@@ -97,8 +97,8 @@ def _segment(item: Item, job: Job, segmenter: Segmenter, row: Row) -> Row:
     else:
         found = answer.by_itself(volume, segmenter, config)
     target = Path(config.target)
-    names = found.names if len(found.names) > 1 else {}  # a single class needs no list of classes beside it
-    outputs.choose(config.format, item.suffix).write(target / item.output, found.labels, volume, names)
+    output = outputs.choose(config.format, item.suffix)
+    output.write(target / item.output, found.labels, volume, found.names)
     pictures = _pictures(item, config, volume, found)
     geometry = volume.geometry
     return row.model_copy(

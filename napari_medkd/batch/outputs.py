@@ -27,6 +27,11 @@ class Write(Protocol):
         ...
 
 
+def write_plain(path: Path, labels: NDArray[Any], like: Volume, names: Mapping[int, str]) -> Path:
+    """Write a mask as `io` does; a single class needs no list of classes beside the mask."""
+    return write_labels(path, labels, like, names if len(names) > 1 else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """One format of masks.
@@ -40,7 +45,7 @@ class Output:
     """
 
     suffix: str
-    write: Write = write_labels
+    write: Write = write_plain
 
 
 outputs: Registry[Output] = Registry("mask format")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from napari_medkd.batch import outputs
 from napari_medkd.batch.row import Row
 from napari_medkd.batch.scan import scan
-from napari_medkd.errors import InvalidPrompt, StorageError, UnreadableFile
+from napari_medkd.errors import InvalidPrompt, InvalidSetting, StorageError, UnreadableFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,8 +99,8 @@ def make_plan(
 
     Raises
     ------
-    UnreadableFile, InvalidPrompt
-        There is no image, or no box belongs to one.
+    UnreadableFile, InvalidPrompt, InvalidSetting
+        There is no image, no box belongs to one, or a mask would replace one.
     """
     found = scan(Path(config.source), config.pattern, Path(config.target), tell)
     if not found.sources and not found.no_images:
@@ -119,6 +119,7 @@ def make_plan(
         )
     items: list[Item] = []
     names = _outputs(found.sources, config)
+    _check_apart(names, found.sources, Path(config.target))
     for source, output in zip(found.sources, names, strict=True):
         if boxes is not None and source.name not in asked:
             skipped.append(_row(source.name, run, "The table has no box for it.", ""))
@@ -184,6 +185,18 @@ def _outputs(sources: Sequence[Source], config: BatchConfig) -> list[str]:
         name if times[name.lower()] == 1 else source.name + suffix
         for source, suffix, name in zip(sources, suffixes, short, strict=True)
     ]
+
+
+def _check_apart(names: Sequence[str], sources: Sequence[Source], target: Path) -> None:
+    """Raise `InvalidSetting` where a mask would take the place of an image."""
+    files = {str(path.resolve()) for source in sources for path in source.files}
+    folder = target.resolve()
+    struck = [name for name in names if str(folder / name) in files]
+    if struck:
+        raise InvalidSetting(
+            f"Masks would take the place of images: {_examples(struck)}.",
+            "Choose a folder for the masks in which no image lies.",
+        )
 
 
 def _assign(

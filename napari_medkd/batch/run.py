@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import psutil
 from pydantic import ValidationError
 
 from napari_medkd import runs
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _LOOKING, _SEGMENTING = "look for images", "segment"
 _TOLD_SECONDS = 0.25
 _GPU_WORKERS = 1
+_WORKER_BYTES = 2 * 2**30
 
 
 class Executor(Protocol):
@@ -113,11 +115,14 @@ def default_workers(device: str) -> tuple[int, int]:
     """Return how many processes, and threads in each, are quickest.
 
     On a CPU a process for each core with one thread each: a network divided among threads waits for the
-    slowest, and while one process reads or writes, the others compute. See ``benchmarks/batch.py``.
+    slowest, and while one process reads or writes, the others compute. Fewer where memory is short: each
+    holds the model and an image. See ``benchmarks/batch.py``.
     """
     if choose_device(device) != "cpu":
         return _GPU_WORKERS, 0
-    return _cores(), 1
+    cores = _cores()
+    workers = max(1, min(cores, psutil.virtual_memory().total // _WORKER_BYTES))
+    return workers, cores // workers
 
 
 def _plan(

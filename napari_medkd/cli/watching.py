@@ -106,14 +106,16 @@ class Lines:
         """Write one event, or nothing."""
         if isinstance(event, events.Stage):
             self._values = {}
-            self._write(f"Stage {event.index + 1} of {event.count}: {event.name}, {event.steps} steps")
+            steps = f", {event.steps} steps" if event.steps else ""
+            self._write(f"Stage {event.index + 1} of {event.count}: {event.name}{steps}")
         elif isinstance(event, events.Metric):
             self._values |= event.values
         elif isinstance(event, events.Progress):
             if event.t - self._last >= _QUIET_SECONDS or event.step == event.total:
                 self._last = event.t
+                total = f"/{event.total}" if event.total else ""
                 words = (
-                    f"{event.stage} {event.step}/{event.total}",
+                    f"{event.stage} {event.step}{total}",
                     left(event.seconds_left),
                     figures(self._values),
                 )

@@ -1,10 +1,13 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from napari_medkd.batch.boxes import BoxRow
 from napari_medkd.batch.ledger import Entry
 from napari_medkd.batch.plan import left_to_do, make_plan
 from napari_medkd.core.prompts import Box
-from napari_medkd.errors import InvalidPrompt, StorageError, UnreadableFile
+from napari_medkd.errors import InvalidPrompt, InvalidSetting, StorageError, UnreadableFile
 
 BOX = BoxRow(Box(1, 1, 5, 5))
 
@@ -22,11 +25,9 @@ def entry(item, status="done", run="run"):
 
 
 def make_mask(config, item):
-    path = config.target + "/" + item.output
-    from pathlib import Path
-
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(b"mask")
+    path = Path(config.target) / item.output
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"mask")
 
 
 def test_masks_are_called_like_their_images(images, save, save_series, config):
@@ -62,7 +63,7 @@ def test_what_decides_a_mask_is_in_its_key(images, save, config):
 
     first = key()
     assert first == key() and first != key(plan_id="q") and first != key(boxes={"a.png": [BOX]})
-    save(images / "a.png", __import__("numpy").zeros((9, 9), "uint8"))
+    save(images / "a.png", np.zeros((9, 9), np.uint8))
     assert key() != first
 
 
@@ -104,6 +105,13 @@ def test_a_folder_without_images_is_a_sentence(images, config):
     with pytest.raises(UnreadableFile, match="no image") as caught:
         plan_of(config(pattern=("*.png",)))
     assert "*.png" in caught.value.message
+
+
+def test_a_mask_never_takes_the_place_of_an_image(images, save, config, tmp_path):
+    save(images / "images" / "a.png")
+    save(images / "a.png")
+    with pytest.raises(InvalidSetting, match=r"images/a\.png"):
+        plan_of(config(target=str(tmp_path), existing="overwrite"))
 
 
 def test_what_is_done_under_the_same_plan_is_not_done_again(images, save, config):

@@ -150,7 +150,7 @@ def test_a_disk_that_runs_full_ends_the_run_and_leaves_nothing_half(
     masks, kept = tmp_path / "masks", tmp_path / "kept"
     masks.mkdir()
     folder = runs.new_folder("batch")
-    options = config(workers=1, overlay=True).model_dump(mode="json")
+    options = config(workers=1).model_dump(mode="json")
     runs.RunSpec(recipe="batch", options=options).save(folder)
     mounted = f"mount -t tmpfs -o size={FULL_AT} tmpfs {masks}"
     work = f"{sys.executable} -m napari_medkd.batch {folder}"
@@ -213,5 +213,8 @@ def test_options_of_another_version_are_a_sentence(tmp_path):
 
 def test_a_gpu_is_used_by_one_process_and_a_cpu_by_one_a_core(monkeypatch):
     monkeypatch.setattr(running, "_cores", lambda: 6)
+    monkeypatch.setattr(running, "_WORKER_BYTES", 1)
     assert running.default_workers("cpu") == (6, 1)
     assert running.default_workers("cuda:0") == (1, 0)
+    monkeypatch.setattr(running, "_WORKER_BYTES", psutil.virtual_memory().total // 2)
+    assert running.default_workers("cpu") == (2, 3)
