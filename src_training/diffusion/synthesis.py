@@ -111,7 +111,7 @@ class Synthesis:
     def read(self, number: int) -> NDArray[np.uint8]:
         """Return an image, (rows, columns, 3)."""
         with Image.open(self._path(number)) as file:
-            return np.asarray(file.convert("RGB"))
+            return np.array(file.convert("RGB"))  # torch wants it writable
 
     def _path(self, number: int) -> Path:
         return self.folder / "synthetic" / _name(number)

@@ -124,7 +124,6 @@ class Making:
                 decoder="prompt_free",
                 decoder_options={"classes": self._classes},
                 masks="classes",
-                scores="expected",
                 temperature=self._temperature,
             ),
             preprocessing=Preprocessing(
