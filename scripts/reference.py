@@ -45,8 +45,10 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "guides" / "models.md": models(),
         ROOT / "docs" / "guides" / "train.md": train(),
         reference / "json.md": json_outputs(),
+        reference / "batch.md": batch(),
         reference / "corrections.md": corrections(),
         ROOT / "docs" / "changelog.md": (ROOT / "CHANGELOG.md").read_text("utf-8"),
+        **recipe_pages(),
     }
     return {path: NOTE + "\n" + text.rstrip() + "\n" for path, text in texts.items()}
 
@@ -192,6 +194,19 @@ def train() -> str:
     return text
 
 
+def recipe_pages() -> dict[Path, str]:
+    """Put the settings of each recipe into its page, where the page has a place for them."""
+    from src_training.recipes import load
+
+    recipes = load()
+    found = {}
+    for page in sorted((ROOT / "docs" / "recipes").glob("*.in.md")):
+        name = page.name.removesuffix(".in.md")
+        text = page.read_text("utf-8").replace("{{settings}}", fields(recipes[name].config))
+        found[page.with_name(f"{name}.md")] = text
+    return found
+
+
 def model_card() -> str:
     """Describe the fields of a model card."""
     from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
@@ -227,9 +242,26 @@ def corrections() -> str:
     return text
 
 
+def batch() -> str:
+    """Describe the options of a batch and the rows of its report."""
+    from napari_medkd.batch.config import BatchConfig
+    from napari_medkd.batch.row import Class, Measure, Row
+
+    text = (ROOT / "docs" / "reference" / "batch.in.md").read_text("utf-8")
+    places = {
+        "{{config}}": fields(BatchConfig),
+        "{{row}}": fields(Row, defaults=False),
+        "{{class}}": fields(Class, defaults=False),
+        "{{measure}}": fields(Measure, defaults=False),
+    }
+    for place, content in places.items():
+        text = text.replace(place, content)
+    return text
+
+
 def json_outputs() -> str:
     """Describe what ``--json`` prints."""
-    from napari_medkd.cli import corrections_report, reports, run_report
+    from napari_medkd.cli import batch_report, corrections_report, reports, run_report
     from napari_medkd.corrections import summary
     from src_training.evaluation import report as evaluation
 
@@ -248,6 +280,8 @@ def json_outputs() -> str:
         reports.ModelsReport,
         reports.ModelReport,
         reports.ExportReport,
+        batch_report.BatchReport,
+        batch_report.FailureReport,
         run_report.RunReport,
         run_report.RunsReport,
         corrections_report.CorrectionsReport,
