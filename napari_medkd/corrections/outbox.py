@@ -108,7 +108,8 @@ class Outbox:
 
     def _read(self, path: Path) -> Correction | None:
         try:
-            with np.load(path, allow_pickle=False) as content:
+            # Opened here: NumPy leaves a file open that it cannot read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
                 return _unpacked({name: content[name] for name in content.files})
         except FileNotFoundError:
             return None  # another window delivered it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from sqlalchemy import insert, select, update
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def write(connection: Connection, record: Record) -> None:
-    """Add the rows of a new record."""
-    columns = record.model_dump(include={"id", "source", "axis", "label", "modality", "model", "origin"})
-    columns |= record.model_dump(include={"dice", "dice_first", "seconds"})
-    columns |= {"case_name": record.case, "slice": record.index, "clicks": record.clicks}
-    columns |= {"time": record.time.timestamp(), "content": record.model_dump_json()}
-    connection.execute(insert(correction).values(columns))
-    uses = [{"correction": record.id, "digest": digest} for digest in set(record.digests)]
+_COLUMNS = {
+    *("id", "source", "axis", "label", "modality", "model", "origin"),
+    *("dice", "dice_first", "seconds"),
+}
+
+
+def write(connection: Connection, records: Sequence[Record]) -> None:
+    """Add the rows of new records."""
+    connection.execute(insert(correction), [_columns(record) for record in records])
+    uses = [
+        {"correction": record.id, "digest": digest} for record in records for digest in set(record.digests)
+    ]
     connection.execute(insert(array_use), uses)
 
 
@@ -57,3 +61,13 @@ def set_stands(connection: Connection, ids: Sequence[str], stands: bool) -> int:
     """Say of records whether they stand; returns how many there are."""
     statement = update(correction).where(correction.c.id.in_(ids)).values(stands=stands)
     return int(connection.execute(statement).rowcount)
+
+
+def _columns(record: Record) -> dict[str, Any]:
+    return record.model_dump(include=_COLUMNS) | {
+        "case_name": record.case,
+        "slice": record.index,
+        "clicks": record.clicks,
+        "time": record.time.timestamp(),
+        "content": record.model_dump_json(),
+    }

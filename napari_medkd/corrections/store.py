@@ -83,7 +83,7 @@ class CorrectionStore:
                 return known
             self._put_arrays(given)  # a deletion may have taken them since: it waits for us from here on
             assign(connection, record.case, part)
-            rows.write(connection, record)
+            rows.write(connection, [record])
             if record.replaces:
                 rows.set_stands(connection, [record.replaces], False)
         return record
