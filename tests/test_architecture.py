@@ -77,7 +77,7 @@ def test_who_only_collects_loads_no_database():
     assert not loaded_by(code) & {"sqlalchemy", "fsspec", "psycopg"}
 
 
-@pytest.mark.parametrize("package", ["models", "inference", "cli"])
+@pytest.mark.parametrize("package", ["models", "inference", "batch", "batch.run", "cli"])
 def test_importing_a_package_loads_no_qt_and_no_torch(package):
     code = f"import json, sys, napari_medkd.{package}; "
     code += "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"

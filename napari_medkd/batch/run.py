@@ -155,7 +155,7 @@ def _executor(config: BatchConfig, run_id: str, count: int, writer: EventWriter)
         if fallback:
             writer.write(runs.Warning(message=fallback))
 
-    if config.cluster:
+    if config.cluster and count:
         from napari_medkd.batch.cluster import ClusterExecutor
 
         return ClusterExecutor(Job(config, run_id, 1), config.cluster, config.workers, tell)
