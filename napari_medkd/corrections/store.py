@@ -89,14 +89,15 @@ class CorrectionStore:
         return record
 
     def withdraw(self, ids: Iterable[str]) -> int:
-        """Take records back, as when a commit is undone; they stay, and no query finds them by itself."""
-        with self._database.writing() as connection:
-            return rows.set_stands(connection, list(ids), False)
+        """Take records back, as when a commit is undone; returns how many there were.
+
+        They stay, and no query finds them by itself. A record that one of them had replaced stands again.
+        """
+        return self._set_stands(list(ids), False)
 
     def restore(self, ids: Iterable[str]) -> int:
-        """Have records that were taken back stand again."""
-        with self._database.writing() as connection:
-            return rows.set_stands(connection, list(ids), True)
+        """Have records that were taken back stand again, in the place of those that they had replaced."""
+        return self._set_stands(list(ids), True)
 
     # --- reading ------------------------------------------------------------------------------------------
     def records(self, query: Query = EVERY, newest_first: bool = False) -> Iterator[Record]:
@@ -215,6 +216,14 @@ class CorrectionStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _set_stands(self, ids: list[str], stands: bool) -> int:
+        with self._database.writing() as connection:
+            count = rows.set_stands(connection, ids, stands)
+            found = (rows.find(connection, name) for name in ids)
+            replaced = [record.replaces for record in found if record is not None and record.replaces]
+            rows.set_stands(connection, replaced, not stands)
+        return count
 
     def _put_arrays(self, given: Correction) -> Record:
         """Write the arrays of a correction that are not there yet, and make its record."""

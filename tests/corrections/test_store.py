@@ -106,6 +106,15 @@ def test_an_undone_commit_is_withdrawn_and_redone(store):
     assert store.withdraw(["nobody"]) == 0
 
 
+def test_undoing_a_second_correction_brings_the_first_back(store):
+    first = store.add(make())
+    second = store.add(make(seed=5, replaces=first.id))
+    store.withdraw([second.id])
+    assert [record.id for record in store.records()] == [first.id]
+    store.restore([second.id])
+    assert [record.id for record in store.records()] == [second.id]
+
+
 def test_a_record_is_found_by_the_beginning_of_its_id(store):
     store.add(make(id="abc1"))
     store.add(make(seed=2, id="abd2"))
