@@ -131,11 +131,15 @@ def content_digest(image: NDArray[np.uint8]) -> str:
 
 # --- which files ------------------------------------------------------------------------------------------
 def _masks_of(folder: Path) -> dict[str, Path]:
-    """Return the masks of a folder by name; none where it only has images."""
+    """Return the masks of a folder by name: of its training split where it has one; none of mere images."""
     try:
-        return files_by_name(folder / mask_folder(folder))
+        masks = files_by_name(folder / mask_folder(folder))
     except UnreadableFile:
         return {}
+    if not split_names(folder):
+        return masks
+    training = set(_split(folder, _TRAIN)) if _TRAIN in split_names(folder) else set()
+    return {name: path for name, path in masks.items() if name in training}
 
 
 def _training_images(folder: Path, labelled: set[str]) -> dict[str, Path]:
@@ -205,9 +209,7 @@ def _scenes(set_: str, case: str, path: Path, mask: Path | None, classes: int) -
         own = np.zeros(image.shape[:2], np.uint16)
         if labels is not None:
             own = _classes(labels[plane.slicing()], classes, set_)
-        picture = Picture(
-            set_, case, _shrunk(image, Image.Resampling.BOX), _shrunk(own, Image.Resampling.NEAREST)
-        )
+        picture = Picture(set_, case, *_shrunk(image, own))
         yield Scene(picture, content_digest(image), labels is not None)
 
 
@@ -238,16 +240,19 @@ def _classes(labels: NDArray[np.uint16], classes: int, set_: str) -> NDArray[np.
     return labels.astype(np.uint16)
 
 
-def _shrunk(array: NDArray[np.uint8] | NDArray[np.uint16], how: Image.Resampling) -> NDArray[np.generic]:
-    """Bring the longer side to `_LONGEST` pixels where it is longer."""
-    rows, columns = array.shape[:2]
+def _shrunk(
+    image: NDArray[np.uint8], classes: NDArray[np.uint16]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Bring the longer side of an image and of its classes to `_LONGEST` pixels, where it is longer."""
+    rows, columns = classes.shape
     share = _LONGEST / max(rows, columns)
     if share >= 1:
-        return array
+        return image, classes
     size = max(1, round(columns * share)), max(1, round(rows * share))
-    if array.dtype == np.uint16:
-        return np.asarray(Image.fromarray(array.astype(np.int32)).resize(size, how), np.uint16)
-    return np.asarray(Image.fromarray(array).resize(size, how))
+    # Copies, since torch warns of an array that it may not write to.
+    smaller = np.array(Image.fromarray(image).resize(size, Image.Resampling.BOX), np.uint8)
+    numbers = Image.fromarray(classes.astype(np.int32)).resize(size, Image.Resampling.NEAREST)
+    return smaller, np.array(numbers, np.uint16)
 
 
 def _without_labels(scene: Scene) -> Scene:

@@ -8,7 +8,7 @@ hidden layers and predictions, and then fine-tuned on the labels. Deviations: do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -32,7 +32,7 @@ class TsKdConfig(RecipeConfig):
         description="What the student learns before it sees labels: an adapted teacher's hidden layers and "
         "predictions, the embedding of the teacher as it is, hidden patches, or nothing.",
     )
-    targets: tuple[str, ...] = Field(
+    targets: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         (),
         title="Targets",
         description="Names of what is looked for. Two or more make the values 1, 2, … of the masks classes; "

@@ -64,7 +64,7 @@ class AlignmentBatch:
         count = min(count, len(self.images))
         every = (self.images, self.scores, self.embedding, self.inside, *self.hidden)
         parts = zip(*(torch.tensor_split(maps, count) for maps in every), strict=True)
-        return [AlignmentBatch(*part[:4], part[4:]) for part in parts]
+        return [AlignmentBatch(a, b, c, d, tuple(rest)) for a, b, c, d, *rest in parts]
 
     def to(self, device: torch.device) -> AlignmentBatch:
         """Return it on a device, in the order of pixels in which convolutions are fastest."""
