@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_medkd.errors import MedkdError, missing_extra
 from napari_medkd.runs import EventWriter, Failed
+from napari_medkd.runs.spec import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train; 0 when it is finished or was stopped, 2 with a sentence in the events where it failed."""
     (folder,) = map(Path, arguments or sys.argv[1:])
+    if not (folder / FILE).is_file():
+        sys.stderr.write(f"{folder} is no run: it holds no {FILE}. Start one with medkd train.\n")
+        return 2
     with EventWriter(folder) as writer:
         try:
             from src_training.run import run

@@ -170,8 +170,9 @@ class Fit:
         )
 
     def _look(self) -> bool:
-        """Validate where it is time to; False where nothing has become better for too long."""
-        if self._stage.validate is None or self._step % self._config.validate_every:
+        """Validate where it is time to, and at the end; False where nothing has become better for too long."""
+        due = self._step % self._config.validate_every == 0 or self._step == self._stage.steps
+        if self._stage.validate is None or not due:
             return True
         figures: dict[str, float] = {}
         if self._context.fabric.is_global_zero:

@@ -168,6 +168,13 @@ def test_it_keeps_the_best_and_ends_when_nothing_gets_better(tmp_path):
     assert same(seen[1], desk.state())
 
 
+def test_the_last_step_is_looked_at_whatever_its_number(tmp_path):
+    desk = Desk(tmp_path, validate_every=20)
+    scores = iter([0.3, 0.9])
+    desk.stage = replace(desk.stage, validate=lambda task: {"score": next(scores)})
+    assert desk.fit().run().figures == {"score": 0.9}
+
+
 def test_gradients_are_summed_over_accumulated_batches(tmp_path):
     desk = Desk(tmp_path, accumulate=2)
     drawn: list[int] = []

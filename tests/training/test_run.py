@@ -131,3 +131,10 @@ def test_a_view_that_does_not_fit_into_the_memory_is_a_sentence(tmp_path, monkey
     assert main([str(folder)]) == 2
     failed = EventReader(folder).read()[-1]
     assert failed.kind == "failed" and "memory" in failed.message
+
+
+def test_a_folder_without_a_run_is_left_alone(tmp_path, capsys):
+    from src_training.__main__ import main
+
+    assert main([str(tmp_path / "nothing")]) == 2
+    assert "holds no run.json" in capsys.readouterr().err and not (tmp_path / "nothing").exists()
