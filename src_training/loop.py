@@ -170,7 +170,7 @@ class Fit:
         )
 
     def _look(self) -> bool:
-        """Validate where it is time to, and at the end; False where nothing has become better for too long."""
+        """Validate where it is time to and at the end; False where nothing became better for too long."""
         due = self._step % self._config.validate_every == 0 or self._step == self._stage.steps
         if self._stage.validate is None or not due:
             return True
