@@ -1,12 +1,17 @@
 import csv
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from napari_medkd.batch import report
 from napari_medkd.batch.ledger import Ledger
 from napari_medkd.batch.plan import Item, Plan
 from napari_medkd.batch.row import Class, Measure, Row
+from tests.batch.made import pixels
 
 
 class Page(HTMLParser):
@@ -148,3 +153,21 @@ def test_a_page_of_thousands_shows_the_least_sure(write, monkeypatch):
     _, page = write(*(row(f"i{n}", confidence=n / 10, **DONE) for n in range(5)))
     assert len(page.pictures) == 2 and "i0" in page.text and "i4" not in page.text
     assert any("3 more images" in text for text in page.text)
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_page_with_its_pictures(write, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium here")
+    (tmp_path / "report_files").mkdir()
+    Image.new("RGB", (40, 40), (250, 120, 10)).save(tmp_path / "report_files" / "x.jpg")
+    write(row("b", "failed", reason="It is empty."), row("a", confidence=0.9, classes=(found(),), **DONE))
+    shot = tmp_path / "shot.png"
+    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}")
+    command = [browser, *options, "--window-size=900,900", f"--screenshot={shot}"]
+    subprocess.run(
+        [*command, (tmp_path / "report.html").as_uri()], capture_output=True, timeout=240, check=True
+    )
+    orange = (np.abs(pixels(shot)[..., :3].astype(int) - (250, 120, 10)) < 30).all(axis=-1)
+    assert orange.sum() > 1000

@@ -10,6 +10,7 @@ from napari_medkd.batch.config import BatchConfig
 from napari_medkd.batch.ledger import Ledger
 from napari_medkd.batch.row import Row
 from napari_medkd.errors import ModelUnavailable
+from napari_medkd.settings import Settings
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_all_well_is_0_and_says_where_the_report_is(medkd, started, tmp_path):
 
 def test_the_default_model_is_taken(medkd, started, tmp_path):
     medkd("batch", tmp_path, tmp_path / "out")
-    assert started[0].model == "litemedsam"
+    assert started[0].model == Settings().default_model
 
 
 @pytest.mark.parametrize(
