@@ -121,7 +121,13 @@ def test_the_base_install_reads_and_lists(base_install, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "extra"),
-    [(("view",), "gui"), (("segment", "IMAGE", "--box", "1,1,6,6", "--out", "MASK"), "all")],
+    [
+        (("view",), "gui"),
+        (
+            ("segment", "IMAGE", "--box", "1,1,6,6", "--model", "litemedsam", "--out", "MASK"),
+            "all",
+        ),
+    ],
 )
 def test_what_needs_an_extra_says_how_to_install_it(base_install, tmp_path, arguments, extra):
     from PIL import Image
@@ -154,3 +160,21 @@ def test_no_module_is_longer_than_500_lines(folder):
 def test_no_module_is_a_catch_all():
     names = {path.stem for path in PACKAGE.rglob("*.py")}
     assert not names & {"utils", "util", "helpers", "common", "misc", "manager"}
+
+
+@pytest.mark.parametrize("model", ["medkd-fast", "medkd-nano"])
+def test_what_is_shipped_answers_a_click_in_the_base_install(base_install, tmp_path, model):
+    import numpy as np
+    from PIL import Image
+
+    rows, columns = np.mgrid[:120, :160]
+    disc = np.hypot(rows - 50, columns - 90) < 22
+    noise = np.random.default_rng(0).normal(0, 6, disc.shape)
+    Image.fromarray((60 + 110 * disc + noise).astype(np.uint8)).save(tmp_path / "image.png")
+    out = tmp_path / "mask.png"
+    done = base_install(
+        "segment", str(tmp_path / "image.png"), "--point", "90,50", "--model", model, "--out", str(out)
+    )
+    assert done.returncode == 0, done.stderr
+    found = np.asarray(Image.open(out)) > 0
+    assert 2 * (found & disc).sum() / (found.sum() + disc.sum()) > 0.9

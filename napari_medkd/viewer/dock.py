@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 WIDTH = 330  # of the dock, in pixels
 _SETTLE_MS = 400  # the contrast slider has come to rest: the model may look again
 _PROMPTING = ("point", "box", "scribble", "lasso")
-_FIRST_TOOLS = ("box", "point")  # the first that the model understands is armed
+_FIRST_TOOLS = ("point", "box")  # the first that the model understands is armed: Shift+drag boxes anyway
 
 
 class MedkdDock(QWidget):

@@ -52,7 +52,7 @@ def test_an_unknown_model_lists_the_known(medkd, command):
 
 
 def test_the_default_is_said_and_chosen(medkd, package):
-    assert medkd("models", "default").out == "litemedsam\n"
+    assert medkd("models", "default").out == "medkd-fast\n"
     medkd("models", "add", package)
     assert medkd("models", "default", "tiny").out == "tiny\n"
     assert medkd("models", "show", "tiny", "--json").json["default"]

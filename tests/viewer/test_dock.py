@@ -28,9 +28,16 @@ def near(box: Any, expected: tuple[float, ...], tolerance: float = 0.5) -> bool:
     return np.allclose((box.top, box.left, box.bottom, box.right), expected, atol=tolerance)
 
 
+def test_the_first_tool_is_the_point(window, picture):
+    window.viewer.add_image(picture)
+    window.until(lambda: window.dock.tools.tool == "point")
+    window.settle()
+    window.click((10, 15))
+    assert window.mask().sum() == 100 and window.session.prompt.points
+
+
 def test_a_box_gives_a_mask_commit_undo_redo_by_keys(window, picture):
     window.open(picture)
-    assert window.dock.tools.tool == "box"
     zoom = window.viewer.scene.camera.zoom, window.viewer.scene.camera.center
     window.drag([(3, 8), (10, 15), (17, 22)])
     assert window.mask().sum() == 100
@@ -181,7 +188,7 @@ def test_a_model_that_fails_to_load_is_a_sentence_and_another_can_be_chosen(
     make_napari_viewer, qtbot, picture
 ):
     def load(model_id, progress):
-        if model_id == "litemedsam":
+        if model_id != "other":
             raise ModelUnavailable("The weights are damaged.", "Install it again.")
         return ThresholdSegmenter(id=model_id)
 

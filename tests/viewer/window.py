@@ -50,6 +50,9 @@ class Window:
         image = self.viewer.add_image(data, name="scan", **options)
         self.until(lambda: self.dock.workspace.image is image)
         self.settle()
+        if "box" in self.dock.panel.segment.tools:
+            self.dock.panel.segment.set_tool("box")
+            self.dock.tools.activate("box")
         return image
 
     def settle(self) -> None:
