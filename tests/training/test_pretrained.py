@@ -13,7 +13,7 @@ from napari_medkd.models.card import Architecture, Preprocessing
 from napari_medkd.models.promptable import PromptableModel, build_model
 from napari_medkd.models.store import ModelStore
 from src_training import pretrained
-from tests.training.made import make_teacher
+from tests.training.made_teacher import install
 
 SMALL = "mobilenetv4_conv_small_035"
 TINY = {"widths": (8, 8, 8, 8), "depths": (1,) * 4, "heads": (1,) * 4, "windows": (4,) * 4}
@@ -98,12 +98,12 @@ def test_a_narrower_decoder_keeps_the_strongest_units():
         assert torch.equal(ours.get_parameter(name), chosen), name
 
 
-def test_an_installed_model_is_gone_on_with():
-    make_teacher("base", "tiny_vit")
-    base = ModelStore().build("base")
-    student = build_model(ModelStore().get("base").architecture, ModelStore().get("base").preprocessing)
-    pretrained.load_installed(student, "base")
+def test_an_installed_model_is_gone_on_with(tmp_path):
+    card = install(tmp_path)
+    base = ModelStore().build(card.id)
+    student = build_model(card.architecture, card.preprocessing)
+    pretrained.load_installed(student, card.id)
     state = base.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in student.state_dict().items())
     with pytest.raises(ModelUnavailable, match="fit"):
-        pretrained.load_installed(model(16), "base")
+        pretrained.load_installed(model(16), card.id)

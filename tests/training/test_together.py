@@ -14,7 +14,8 @@ import pytest
 
 from napari_medkd import runs
 from napari_medkd.models.store import ModelStore
-from tests.training.made import make_set, make_teacher
+from tests.training.made import make_set
+from tests.training.made_teacher import install
 from tests.training.recipes.test_kd_sam import OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def test_two_processes_come_to_what_one_does_with_all_of_their_batches(tmp_path)
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_command_is_the_same_under_torchrun(tmp_path):
-    make_teacher()
+    install(tmp_path, "sam_vit")
     data, out = make_set(tmp_path / "discs"), tmp_path / "run"
     settings = {**OPTIONS, "encoder_steps": 2, "decoder_steps": 2, "validate_every": 2}
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]

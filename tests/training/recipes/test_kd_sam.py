@@ -17,14 +17,15 @@ from napari_medkd.runs import EventReader, Metric, RunSpec
 from src_training import checkpoint, loop
 from src_training.__main__ import main
 from src_training.manifest import Manifest
-from tests.training.made import make_set, make_teacher
+from tests.training.made import make_set
+from tests.training.made_teacher import CARD, install
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 OPTIONS: dict[str, Any] = {
     "name": "small",
-    "teacher": "teacher",
+    "teacher": CARD.id,
     "backbone": "mobilenetv4_conv_small_035",
     "size": 128,
     "neck_width": 16,
@@ -39,7 +40,7 @@ OPTIONS: dict[str, Any] = {
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    make_teacher()
+    install(tmp_path, "sam_vit")
     return make_set(tmp_path / "discs")
 
 
@@ -70,16 +71,16 @@ def state(folder: Path, part: str = "task") -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 def test_a_student_is_made_that_the_product_takes_in(tmp_path, data):
-    before = ModelStore().verified("teacher", "weights.safetensors").read_bytes()
+    before = ModelStore().verified(CARD.id, "model.safetensors").read_bytes()
     run = make_run(tmp_path / "run", data)
     assert main([str(run)]) == 0, EventReader(run).read()[-1]
-    assert ModelStore().verified("teacher", "weights.safetensors").read_bytes() == before
+    assert ModelStore().verified(CARD.id, "model.safetensors").read_bytes() == before
     sizes = figures(run, "student")
     assert sizes["parameters"] > sizes["encoder_parameters"] > 0 and sizes["encoder_gmac"] > 0
     assert {"mse", "perceptual", "held_out_iou"} <= figures(run, "encoder").keys()  # before stage B…
     assert {"masks", "iou", "held_out_iou"} <= figures(run, "decoder").keys()  # …and after it
     card = ModelStore().add(run / "model")
-    assert card.parent == "teacher" and card.capabilities == {"box", "point"}
+    assert card.parent == CARD.id and card.capabilities == {"box", "point"}
     assert card.parameters == sizes["parameters"] and str(data) not in card.model_dump_json()
     segmenter = load_segmenter("small", device="cpu", runtime="onnx")
     volume = read_volume(data / "images" / "00.png")
@@ -118,7 +119,7 @@ def test_the_first_stage_trains_the_encoder_alone_and_keeps_the_teachers_decoder
     without_export(monkeypatch)
     run = make_run(tmp_path / "run", data, decoder_steps=0)
     assert main([str(run)]) == 0, EventReader(run).read()[-1]
-    teacher = ModelStore().build("teacher").state_dict()
+    teacher = ModelStore().build(CARD.id).state_dict()
     after = state(run)
     assert all(
         torch.equal(value, teacher[name.removeprefix("student.")])
@@ -128,6 +129,7 @@ def test_the_first_stage_trains_the_encoder_alone_and_keeps_the_teachers_decoder
     assert not any("perception" in name or "phi" in name for name in after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "step"), [(0, 2), (1, 1)])
 def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, data, monkeypatch, stage, step):
     without_export(monkeypatch)

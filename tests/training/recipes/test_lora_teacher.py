@@ -16,7 +16,8 @@ from napari_medkd.models.store import ModelStore
 from napari_medkd.runs import EventReader, RunSpec
 from src_training import checkpoint
 from src_training.__main__ import main
-from tests.training.made import make_set, make_teacher
+from tests.training.made import make_set
+from tests.training.made_teacher import CARD, install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,14 +45,14 @@ def failure(folder: Path) -> object:
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["tiny_vit", "sam_vit"])
 def test_the_adapted_model_has_the_bases_shape_and_answers_boxes(tmp_path, encoder):
-    make_teacher("base", encoder)
+    install(tmp_path, encoder)
     data = make_set(tmp_path / "discs")
-    run = make_run(tmp_path / "run", data, "base")
+    run = make_run(tmp_path / "run", data, CARD.id)
     assert main([str(run)]) == 0, failure(run)
     card = ModelStore().add(run / "model")
-    assert card.id == "adapted" and card.parent == "base" and card.licence == "Apache-2.0"
+    assert card.id == "adapted" and card.parent == CARD.id and card.licence == "Apache-2.0"
     assert "iou" in str(card.metrics) and card.capabilities == {"box"}
-    base, adapted = (ModelStore().build(name).state_dict() for name in ("base", "adapted"))
+    base, adapted = (ModelStore().build(name).state_dict() for name in (CARD.id, "adapted"))
     assert base.keys() == adapted.keys()
     changed = {name for name, value in base.items() if not torch.allclose(value, adapted[name], atol=2e-3)}
     assert all("qkv.weight" in name or name.startswith("mask_decoder") for name in changed)
@@ -65,14 +66,14 @@ def test_the_adapted_model_has_the_bases_shape_and_answers_boxes(tmp_path, encod
 @pytest.mark.parametrize(("decoder_rate", "decoder"), [(0.2, True), (0.0, False)])
 def test_queries_and_values_learn_and_the_decoder_where_it_may(tmp_path, monkeypatch, decoder_rate, decoder):
     monkeypatch.setattr("src_training.run.export", lambda model, card, config, context, *_: context.folder)
-    make_teacher("base", "tiny_vit")
+    install(tmp_path)
     run = make_run(
-        tmp_path / "run", make_set(tmp_path / "discs"), "base", decoder_rate=decoder_rate, learning_rate=0.01
+        tmp_path / "run", make_set(tmp_path / "discs"), CARD.id, decoder_rate=decoder_rate, learning_rate=0.01
     )
     assert main([str(run)]) == 0, failure(run)
     kept = checkpoint.load(run)
     assert kept is not None
-    base = ModelStore().build("base").state_dict()
+    base = ModelStore().build(CARD.id).state_dict()
     after = {name.removeprefix("student."): value for name, value in kept["task"].items()}
     same = {name for name, value in base.items() if name in after and torch.equal(value, after[name])}
     moved = {name for name in base if name in after} - same
