@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_medkd.core.prompts import Edits, Prompt
 from napari_medkd.errors import InvalidPrompt, MedkdError, StorageError
 from napari_medkd.session import editing, prompting
@@ -14,25 +12,24 @@ from napari_medkd.session.diff import Diff
 from napari_medkd.session.history import Draft, Step
 from napari_medkd.session.labels import fitting
 from napari_medkd.session.ledger import Ledger
+from napari_medkd.session.naming import NamingSession
 from napari_medkd.session.objects import object_at, objects_in
-from napari_medkd.session.observable import ObservableSession
-from napari_medkd.session.state import CommitResult, InvalidClass, LabelClass, OverlapRule, Pending
+from napari_medkd.session.state import CommitResult, OverlapRule, Pending
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.volume import Volume
     from napari_medkd.core.window import Window
     from napari_medkd.inference.segmenter import Segmenter
-    from napari_medkd.session.classes import ClassTable
-    from napari_medkd.session.diff import Region
     from napari_medkd.session.journal import Recovery
 
 
-class Session(ObservableSession):
+class Session(NamingSession):
     """Prompts, proposal, classes, labels and history of one image, and the thread that asks the model.
 
     Every method is called from one thread (the GUI's); work for the model goes to `worker`, whose answers
@@ -325,55 +322,7 @@ class Session(ObservableSession):
             raise
         self._announce_step()
 
-    # --- undo ---------------------------------------------------------------------------------------------
-    def undo(self) -> str:
-        """Take back the last step (prompt, paint, commit, delete, class); returns its title, "" for none."""
-        if not self.can_undo:
-            return ""
-        step = self._history.done[-1]
-        region = self._open_ledger().undo(step)
-        self._after_move(step, region, self._history.undo(self._draft_of(step)))
-        return step.title
-
-    def redo(self) -> str:
-        """Do again what was undone; returns its title, "" for none."""
-        if not self.can_redo:
-            return ""
-        step = self._history.undone[-1]
-        region = self._open_ledger().redo(step)
-        self._after_move(step, region, self._history.redo(self._draft_of(step)))
-        return step.title
-
     # --- classes ------------------------------------------------------------------------------------------
-    def add_class(self, name: str, value: int | None = None, colour: str | None = None) -> LabelClass:
-        """Add a class, with the next free value and a colour unlike the others where none is given."""
-        before = {found.value for found in self.classes}
-        self._change_classes(f"new class {name.strip()}", self._table.adding(name, value, colour))
-        return next(found for found in self.classes if found.value not in before)
-
-    def update_class(
-        self, value: int, *, name: str | None = None, colour: str | None = None, locked: bool | None = None
-    ) -> LabelClass:
-        """Rename, recolour or lock a class; None leaves a field as it is."""
-        given = {"name": name, "colour": colour, "locked": locked}
-        changes = {field: new for field, new in given.items() if new is not None}
-        self._change_classes(
-            f"change of class {self._table[value].name}", self._table.changing(value, **changes)
-        )
-        return self._table[value]
-
-    def remove_class(self, value: int) -> None:
-        """Remove a class that no voxel holds; otherwise an error says how many do."""
-        ledger = self._open_ledger()
-        table = ledger.contents.table.removing(value)
-        held = int(np.count_nonzero(ledger.labels == value))
-        reopened = ledger.contents.reopened
-        if held or (reopened is not None and reopened.value == value):
-            what = f"{held} voxels hold" if held else "The object that is open holds"
-            name = self._table[value].name
-            raise InvalidClass(f"{what} the class {name}.", "Delete its objects before the class.")
-        self._change_classes(f"removal of class {self._table[value].name}", table)
-
     def set_active(self, value: int, pending: Pending | None = None) -> None:
         """Choose the class of the next commit. A proposal is *not* lost by it unless it was reopened.
 
@@ -387,10 +336,6 @@ class Session(ObservableSession):
             self._settle(pending)
         ledger.contents.table = ledger.contents.table.activating(value)
         self.classes_changed.emit()
-
-    def set_overlap_rule(self, rule: OverlapRule) -> None:
-        """Choose what a commit does where another class stands already."""
-        self.overlap_rule = rule
 
     # --- out ----------------------------------------------------------------------------------------------
     def save(self, path: Path) -> Path:
@@ -412,11 +357,6 @@ class Session(ObservableSession):
         return written
 
     # --- inside -------------------------------------------------------------------------------------------
-    def _open_ledger(self) -> Ledger:
-        if self._ledger is None:
-            raise prompting.nothing_open()
-        return self._ledger
-
     def _settle(self, pending: Pending | None) -> bool:
         """Do what the user chose for the current object; False where it is to be kept."""
         if self.prompt is None:
@@ -451,37 +391,6 @@ class Session(ObservableSession):
             self.notified.emit(editing.protected_sentence(result.protected))
         self._announce_step()
         return result
-
-    def _change_classes(self, title: str, table: ClassTable) -> None:
-        before = self._open_ledger().contents.table
-        if table != before:
-            self._do(Step(title, classes=(before, table)))
-            self._announce_step()
-
-    def _do(self, step: Step) -> None:
-        """Do a step: on disk, then in memory, then for undo. Raises before anything changed."""
-        step.draft = self._draft_of(step)
-        region = self._open_ledger().do(step)
-        self._history.push(step)
-        self._just_committed, self._current.error = False, None
-        if region is not None:
-            self.labels_changed.emit(region)
-        if step.classes is not None:
-            self.classes_changed.emit()
-
-    def _draft_of(self, step: Step) -> Draft | None:
-        return self._current.pack() if step.touches_draft else None
-
-    def _after_move(self, step: Step, region: Region | None, draft: Draft | None) -> None:
-        """Show what undo or redo changed."""
-        self._just_committed = False
-        if region is not None:
-            self.labels_changed.emit(region)
-        if step.classes is not None:
-            self.classes_changed.emit()
-        if step.touches_draft:
-            self._current.restore(draft)
-        self._announce_step()
 
     def _encode(self) -> None:
         if self.plane is not None:

@@ -22,6 +22,7 @@ from napari_medkd.viewer.library import InstalledModels
 from napari_medkd.viewer.model_loader import ModelLoader
 from napari_medkd.viewer.preview import Preview
 from napari_medkd.viewer.rubber_band import RubberBand
+from napari_medkd.viewer.tabs import TABS
 from napari_medkd.viewer.tools import MouseTools
 from napari_medkd.viewer.watch import LayerWatch
 from napari_medkd.viewer.workspace import Workspace
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from napari_medkd.inference.segmenter import Segmenter
     from napari_medkd.viewer.layer_set import LayerSet
     from napari_medkd.viewer.model_loader import Load
+    from napari_medkd.viewer.tabs import Tab
     from napari_medkd.widgets import Asker
 
 WIDTH = 330  # of the dock, in pixels
@@ -80,15 +82,15 @@ class MedkdDock(QWidget):
         self._choose_path = choose_path or self._ask_path
         self._closed = False
         chosen = settings.Settings.load()
-        self._dispatch = GuiDispatch(self)
-        self._worker = ThreadWorker(self._dispatch)
+        self.dispatch = GuiDispatch(self)
+        self._worker = ThreadWorker(self.dispatch)
         self.session = Session(
             self._worker,
             settings.home() / "journals",
             cache_bytes=chosen.embedding_cache_mb * 2**20,
             undo_bytes=chosen.undo_mb * 2**20,
         )
-        self._library = InstalledModels()
+        self.library = InstalledModels()
         self.panel = self._build_panel(chosen, asker)
         self._later = Afterwards(self)
         self.workspace = Workspace(
@@ -96,16 +98,19 @@ class MedkdDock(QWidget):
         )
         self._preview = Preview(self.session)
         self.tools = MouseTools(self.workspace, self._preview)
-        self._watch = LayerWatch(self.workspace, self._dispatch)
+        self._watch = LayerWatch(self.workspace, self.dispatch)
         self._keys = KeyBindings(
             napari_viewer, self.perform, self.tools.suspend, self.tools.delete_selected_point
         )
-        self._loader = ModelLoader(self._dispatch, load)
+        self._loader = ModelLoader(self.dispatch, load)
         self._settled = QTimer(self, interval=_SETTLE_MS, singleShot=True)
+        self.tabs: dict[str, Tab] = {title: make(self) for title, make in TABS.items()}
+        for title, tab in self.tabs.items():
+            self.panel.add_tab(title, tab.page)
         self._connect()
         self._list_images()
         self._open_first()
-        self._load(model_id or chosen.default_model)
+        self.use_model(model_id or chosen.default_model)
 
     # --- actions ------------------------------------------------------------------------------------------
     def perform(self, action: str) -> None:
@@ -124,6 +129,14 @@ class MedkdDock(QWidget):
         self.workspace.act(lambda: self.workspace.open(image))
         self._list_images()
         return self.workspace.image is image
+
+    def use_model(self, model_id: str) -> None:
+        """Load an installed model and segment with it."""
+        self._list_models()
+        self.panel.segment.expect_model(model_id)
+        self.session.set_loading("Loading the model…")
+        self._arm()
+        self._loader.start(model_id)
 
     def save(self) -> None:
         """Ask where to, and write the labels there."""
@@ -148,9 +161,11 @@ class MedkdDock(QWidget):
             return
         self._closed = True
         self._settled.stop()
+        for tab in self.tabs.values():
+            tab.close()
         self._later.close()
         self._loader.close()
-        self._dispatch.close()
+        self.dispatch.close()
         self._watch.disconnect()
         self._keys.restore()
         self.tools.disconnect()
@@ -196,7 +211,7 @@ class MedkdDock(QWidget):
             if self.workspace.close():
                 self.shut()
             else:
-                self._dispatch(self._dock_again)
+                self.dispatch(self._dock_again)
         return bool(super().event(event))
 
     def _dock_again(self) -> None:
@@ -208,7 +223,7 @@ class MedkdDock(QWidget):
         home = settings.home()
         folders = {"Journals": home / "journals", "Models": home / "models", "Settings": home}
         segment = SegmentPanel(self.session, asker=asker)
-        models = ModelsPanel(self._library, chosen, folders, asker=asker)
+        models = ModelsPanel(self.library, chosen, folders, asker=asker)
         panel = MedkdPanel(segment, models, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -221,14 +236,14 @@ class MedkdDock(QWidget):
     def _connect(self) -> None:
         segment, models = self.panel.segment, self.panel.models
         segment.image_chosen.connect(self._on_image_chosen)
-        segment.model_chosen.connect(self._load)
+        segment.model_chosen.connect(self.use_model)
         segment.tool_chosen.connect(self.tools.activate)
         segment.brush_size_changed.connect(self._on_brush_size)
         segment.window_dragged.connect(self.workspace.window_dragged)
         segment.save_requested.connect(self.save)
         segment.files_requested.connect(lambda: self.panel.show_tab("Models"))
         segment.action_requested.connect(self._on_action)
-        models.model_chosen.connect(self._load)
+        models.model_chosen.connect(self.use_model)
         models.models_changed.connect(self._list_models)
         self._loader.progressed.connect(self.session.set_loading)
         self._loader.loaded.connect(self._on_loaded)
@@ -248,7 +263,7 @@ class MedkdDock(QWidget):
         self.panel.segment.set_images([layer.name for layer in self._images()], current)
 
     def _list_models(self) -> None:
-        self.panel.segment.set_models(self._library.cards())
+        self.panel.segment.set_models(self.library.cards())
 
     def _open_first(self) -> None:
         """Open the selected image, or the topmost one."""
@@ -280,13 +295,6 @@ class MedkdDock(QWidget):
 
     def _on_contrast(self) -> None:
         self._settled.start()
-
-    def _load(self, model_id: str) -> None:
-        self._list_models()
-        self.panel.segment.expect_model(model_id)
-        self.session.set_loading("Loading the model…")
-        self._arm()
-        self._loader.start(model_id)
 
     def _on_loaded(self, segmenter: Segmenter) -> None:
         before = self.session.segmenter

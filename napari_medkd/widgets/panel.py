@@ -1,4 +1,4 @@
-"""The dock: the tabs Segment and Models, and the sheet of keys."""
+"""The dock: its tabs, and the sheet of keys."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class MedkdPanel(QWidget):
-    """Both panels in tabs that scroll; ``?`` shows the keys. Asks for 324 px and works from 300 on.
+    """Panels in tabs that scroll; ``?`` shows the keys. Asks for 324 px and works from 300 on.
 
     Parameters
     ----------
     segment : SegmentPanel
-        Becomes the tab "Segment".
+        Becomes the tab "Segment", the first one.
     models : ModelsPanel
-        Becomes the tab "Models".
+        Becomes the tab "Models", the last one.
     """
 
     def __init__(self, segment: SegmentPanel, models: ModelsPanel, parent: QWidget | None = None) -> None:
@@ -61,8 +61,14 @@ class MedkdPanel(QWidget):
         self._sheet.show()
         self._sheet.raise_()
 
+    def add_tab(self, title: str, page: QWidget) -> None:
+        """Add a tab before "Models"."""
+        place = self._tabs.count() - 1
+        self._pages.insertWidget(place, page)
+        self._tabs.insertTab(place, title)
+
     def show_tab(self, title: str) -> None:
-        """Bring "Segment" or "Models" to the front."""
+        """Bring a tab to the front."""
         titles = [self._tabs.tabText(place) for place in range(self._tabs.count())]
         self._tabs.setCurrentIndex(titles.index(title))
 
