@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# One test process a core, but no more than memory is for: each loads napari and torch.
+TEST_PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format docs constraints clean setup system-libraries
@@ -17,7 +19,7 @@ demo: setup ## Open the viewer with a sample; without a display, do it under a v
 	@scripts/demo.sh $(BIN)
 
 test: check ## Linters and types, then the whole test suite
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 check: setup ## Style, types and import contracts
 	$(BIN)/ruff check .
