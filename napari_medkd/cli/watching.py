@@ -16,6 +16,7 @@ from napari_medkd import runs
 from napari_medkd.cli.output import print_facts, say
 from napari_medkd.errors import RunFailed
 from napari_medkd.runs import events
+from napari_medkd.runs.wording import figures, left, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,31 +123,6 @@ class Lines:
                 self._write("  ".join(filter(None, words)))
         elif sentence := spoken(event):
             self._write(sentence)
-
-
-def spoken(event: events.Event) -> str:
-    """Return an event as a sentence; empty where it says nothing by itself."""
-    if isinstance(event, events.Warning):
-        return f"{event.message} {event.hint}".strip()
-    if isinstance(event, events.ModelExported):
-        return f"The model {event.id} was exported."
-    if isinstance(event, events.Started) and event.resumed:
-        return "Resumed."
-    return ""
-
-
-def figures(values: dict[str, float]) -> str:
-    """Return figures by name in one line."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-
-
-def left(seconds: float | None) -> str:
-    """Return a time that is left, as people say it."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left"
 
 
 def conclude(handle: runs.RunHandle, status: runs.Status, json: bool) -> None:

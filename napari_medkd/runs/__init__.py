@@ -14,7 +14,7 @@ from napari_medkd.runs.events import (
     Warning,
 )
 from napari_medkd.runs.folder import find, home, list_runs, new_folder
-from napari_medkd.runs.handle import RunHandle, Status, attach, resume, start, take_on
+from napari_medkd.runs.handle import RunHandle, Status, attach, newest, resume, start, take_on
 from napari_medkd.runs.spec import RunSpec
 from napari_medkd.runs.stop import request_stop, stop_requested
 from napari_medkd.runs.stream import EventReader, EventWriter
@@ -41,6 +41,7 @@ __all__ = [
     "home",
     "list_runs",
     "new_folder",
+    "newest",
     "request_stop",
     "resume",
     "start",

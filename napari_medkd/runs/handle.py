@@ -9,14 +9,16 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_medkd.errors import StorageError
+from napari_medkd.errors import StorageError, UnreadableFile
 from napari_medkd.runs import stop
 from napari_medkd.runs.events import Failed, Finished, Started
+from napari_medkd.runs.folder import list_runs
 from napari_medkd.runs.process import RunProcess
 from napari_medkd.runs.spec import RunSpec
 from napari_medkd.runs.stream import EventReader, EventWriter, newest_first
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_medkd.runs.events import Event
@@ -57,9 +59,9 @@ class RunHandle:
         """Name of the run: that of its folder."""
         return self.folder.name
 
-    def poll(self) -> list[Event]:
-        """Return the events since the last call, oldest first."""
-        return self._reader.read()
+    def poll(self, most: int = -1) -> list[Event]:
+        """Return the events since the last call, oldest first; with `most`, of about that many bytes."""
+        return self._reader.read(most)
 
     @property
     def status(self) -> Status:
@@ -166,6 +168,18 @@ def take_on(folder: Path, *, resumed: bool = False) -> None:
 def attach(folder: Path) -> RunHandle:
     """Return a handle of a run that another process may have started."""
     return RunHandle(folder.absolute())
+
+
+def newest(is_wanted: Callable[[RunSpec], bool]) -> RunHandle | None:
+    """Return the newest of the user's runs that is wanted, however it stands; None where there is none."""
+    for folder in list_runs():
+        try:
+            handle = attach(folder)
+        except UnreadableFile:  # of another version: it is in the way of nobody
+            continue
+        if is_wanted(handle.spec):
+            return handle
+    return None
 
 
 def _reopen(folder: Path) -> None:
