@@ -85,6 +85,9 @@ class ThresholdSegmenter:
         prompt = Prompt(embedding.plane)
         return [Prediction(prompt, (mask,), (0.8,), logits, self.card.id, embedding.frame, ("bright",))]
 
+    def modality_of(self, embedding: Embedding) -> dict[str, float]:
+        return {}
+
     def close(self) -> None:
         self.closed = True
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference import automatic, zoom
+from napari_medkd.inference import automatic, routing, zoom
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
 from napari_medkd.inference.segmenter import Embedding, Prediction
@@ -94,16 +94,28 @@ class SamSegmenter:
 
     def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
         """Answer for each target of the card, on the whole slice; see `Segmenter.propose`."""
-        chosen = automatic.chosen_targets(self._card, modality)
-        logits, _ = self._runtime.decode(embedding.features, *_NOTHING_SAID, None)
+        kinds, features = self._card.architecture.kinds, embedding.features
+        kind = modality or next(iter(self.modality_of(embedding)), "")
+        chosen = automatic.chosen_targets(self._card, kind)
+        if kinds:
+            features = routing.taken_for(self._card, features, kind)
+        logits, _ = self._runtime.decode(features, *_NOTHING_SAID, None)
         logits = logits / np.float32(self._card.architecture.temperature)
         prompt, frame = Prompt(embedding.plane), embedding.frame
         found = []
-        for index in chosen:
-            target, one = self._card.targets[index], logits[index : index + 1]
-            answer = Prediction(prompt, (), (), one, self._card.id, frame, (target.name,))
+        # A decoder of kinds answers for the targets of one kind, any other for all that the card names.
+        for place, index in enumerate(chosen):
+            target, row = self._card.targets[index], place if kinds else index
+            one = logits[row : row + 1]
+            answer = Prediction(
+                prompt, (), (), one, self._card.id, frame, (target.name,), kind if kinds else ""
+            )
             found.append(automatic.at_threshold(answer, target.threshold))
         return found
+
+    def modality_of(self, embedding: Embedding) -> dict[str, float]:
+        """Return how likely a slice is of each kind of image; see `Segmenter.modality_of`."""
+        return routing.probabilities(self._card, embedding.features)
 
     def close(self) -> None:
         """Release the runtime; calling twice is harmless."""

@@ -92,6 +92,8 @@ class Prediction:
         Which part of the slice the logits are of.
     names : tuple of str
         What each mask shows, in the words of the card's targets; empty for an answer to a prompt.
+    modality : str
+        What kind of image the slice was taken for, where the model tells kinds apart; else empty.
     """
 
     prompt: Prompt
@@ -101,6 +103,7 @@ class Prediction:
     model_id: str
     frame: Frame
     names: tuple[str, ...] = ()
+    modality: str = ""
 
     def seen(self, choice: int) -> Seen:
         """Return what stands behind one of the masks, for the prompt that refines it."""
@@ -143,10 +146,18 @@ class Segmenter(Protocol):
     def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
         """Answer without a prompt: one prediction of one mask for each target of the card, in its order.
 
-        `modality`, where it is said, leaves out the targets of other kinds of image. The prompt of each
-        prediction is empty; its logits are log odds, so that `automatic.at_threshold` cuts them anew; its
-        score is the overlap to expect, of an empty mask how sure it is that nothing is there. Raises
-        `InvalidPrompt` where the model needs a prompt or does not know the modality.
+        `modality`, where it is said, leaves out the targets of other kinds of image; where it is not, a model
+        that tells kinds apart takes the likeliest of `modality_of`, and each prediction says which that was.
+        The prompt of each prediction is empty; its logits are log odds, so that `automatic.at_threshold` cuts
+        them anew; its score is the overlap to expect, of an empty mask how sure it is that nothing is there.
+        Raises `InvalidPrompt` where the model needs a prompt or does not know the modality.
+        """
+        ...
+
+    def modality_of(self, embedding: Embedding) -> dict[str, float]:
+        """Return how likely a slice is of each kind of image, the likeliest first; it costs no network.
+
+        Empty where the model does not tell kinds of image apart.
         """
         ...
 

@@ -75,6 +75,12 @@ class Architecture(BaseModel):
         "on cases never seen.",
     )
 
+    kinds: tuple[str, ...] = Field(
+        (),
+        description="Kinds of image that the network tells apart, in the order of its router, whose log odds "
+        "are the last of its encoder's features; its decoder answers for the targets of the likeliest.",
+    )
+
     @property
     def logit_side(self) -> int:
         """Rows and columns of the decoder's logits; those of a mask prompt are 4 a cell of the embedding."""
@@ -125,6 +131,11 @@ class ModelCard(BaseModel):
         """An automatic model says what it looks for; any other has nothing to look for by itself."""
         if ("auto" in self.capabilities) != bool(self.targets):
             raise ValueError('"targets" must be there where "auto" is among the capabilities, and only there')
+        kinds = self.architecture.kinds
+        if kinds and {target.modality for target in self.targets} != set(kinds):
+            raise ValueError(
+                'the modalities of the "targets" must be the "kinds" that the network tells apart'
+            )
         return self
 
     @property

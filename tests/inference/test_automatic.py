@@ -170,3 +170,54 @@ def test_a_card_names_targets_where_it_is_automatic_and_only_there():
             make(targets, capabilities)
     assert not make().card.needs_prompt
     assert make(capabilities=("auto", "point")).card.needs_prompt
+
+
+class Routed(Fixed):
+    """Takes everything for fundus by its last features, and answers for one target of the kind it is told."""
+
+    def encode(self, image):
+        return np.zeros((1, 1, 4, 4), np.float32), np.array([[0, 2]], np.float32)
+
+    def decode(self, features, coordinates, labels, mask):
+        logits, scores = super().decode(features, coordinates, labels, mask)
+        kind = int(features[-1].argmax())
+        return logits[kind : kind + 1], scores[:1]
+
+
+@pytest.fixture
+def routed():
+    card = make(TARGETS[:2]).card
+    architecture = card.architecture.model_copy(update={"kinds": ("dermoscopy", "fundus")})
+    return SamSegmenter(card.model_copy(update={"architecture": architecture}), Routed())
+
+
+def test_a_router_says_which_kind_it_took_and_how_surely(routed, volume):
+    embedding = routed.embed(volume, PLANE)
+    assert list(routed.modality_of(embedding)) == ["fundus", "dermoscopy"]
+    assert routed.modality_of(embedding)["fundus"] == pytest.approx(1 / (1 + np.exp(-2)))
+    (found,) = routed.propose(embedding)
+    assert (found.names, found.modality) == (("vessel",), "fundus")
+
+
+def test_the_user_overrides_the_router_without_another_encoding(routed, volume):
+    embedding = routed.embed(volume, PLANE)
+    (found,) = routed.propose(embedding, "dermoscopy")
+    assert (found.names, found.modality) == (("lesion",), "dermoscopy")
+    assert found.logits.max() == 6 and embedding.features[-1].argmax() == 1, "the slice's own stay"
+    with pytest.raises(InvalidPrompt, match="ultrasound"):
+        routed.propose(embedding, "ultrasound")
+
+
+def test_other_models_tell_no_kinds_apart(volume):
+    segmenter = make()
+    embedding = segmenter.embed(volume, PLANE)
+    assert segmenter.modality_of(embedding) == {}
+    assert {one.modality for one in segmenter.propose(embedding)} == {""}
+
+
+def test_a_card_of_kinds_has_targets_of_these():
+    card = make().card
+    with pytest.raises(ValueError, match="kinds"):
+        ModelCard.model_validate(
+            {**dict(card), "architecture": {**dict(card.architecture), "kinds": ("xray",)}}
+        )

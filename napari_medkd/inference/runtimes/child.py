@@ -43,6 +43,10 @@ class ChildFeatures:
         """Memory they take here."""
         return sum(array.nbytes for array in self.arrays)
 
+    def replaced(self, arrays: tuple[NDArray[np.float32], ...]) -> ChildFeatures:
+        """Return others in their place, which the child has not seen yet."""
+        return ChildFeatures(arrays, next(_numbers))
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeChoice:
