@@ -97,6 +97,11 @@ class Target(BaseModel):
     threshold: float = Field(
         0.5, gt=0, lt=1, description="Probability above which a pixel belongs to it, unless the user says."
     )
+    joined: bool = Field(
+        False,
+        description="Whether its parts are one object, as those of a vessel tree are; otherwise each part is "
+        "suggested on its own, as each of many nuclei is.",
+    )
 
 
 class ModelCard(BaseModel):
