@@ -77,6 +77,26 @@ class ModelExported(_Event):
     path: str = Field(description="Its folder, relative to the run's folder where it lies inside.")
 
 
+class Previewed(_Event):
+    """A picture shows what the model in the making answers now."""
+
+    kind: Literal["preview"] = "preview"
+    stage: str = Field(description="Name of the stage.")
+    step: int = Field(ge=0, description="Step of the stage after which it was drawn.")
+    path: str = Field(description="The PNG file, relative to the run's folder.")
+
+
+class Compared(_Event):
+    """The new model was compared with the old one; whether to use it is up to the user."""
+
+    kind: Literal["compared"] = "compared"
+    path: str = Field(description="The comparison, a JSON file, relative to the run's folder.")
+    verdict: Literal["better", "worse", "unclear", "unmeasured"] = Field(
+        description="What held-out cases say of the answer to the first click."
+    )
+    forgets: bool = Field(description="Whether other kinds of images are answered worse than allowed.")
+
+
 class ItemDone(_Event):
     """One image of a batch is dealt with; its row is in the report."""
 
@@ -111,6 +131,8 @@ Event = (
     | Warning
     | CheckpointSaved
     | ModelExported
+    | Previewed
+    | Compared
     | ItemDone
     | Finished
     | Failed
@@ -123,6 +145,8 @@ KINDS: tuple[type[Event], ...] = (
     Warning,
     CheckpointSaved,
     ModelExported,
+    Previewed,
+    Compared,
     ItemDone,
     Finished,
     Failed,

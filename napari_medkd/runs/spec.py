@@ -16,6 +16,22 @@ if TYPE_CHECKING:
 FILE = "run.json"
 
 
+class Learning(BaseModel):
+    """Which corrections a run learns from, and what its model has to stand beside afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str = Field("", description="Name of the method that was chosen; empty for a recipe's own.")
+    corrections: dict[str, str] = Field(
+        default_factory=dict, description="Id → fingerprint of each correction as it was when the run began."
+    )
+    against: str = Field("", description="Id of the model that the new one is compared with.")
+    replay: tuple[str, ...] = Field(
+        (), description="Folders of images, beside those that ship, that must not be forgotten."
+    )
+    in_turn: bool = Field(True, description="Whether it waits until runs that were asked for before end.")
+
+
 class RunSpec(BaseModel):
     """What a run is asked to do; it does not change once the run was started."""
 
@@ -46,6 +62,9 @@ class RunSpec(BaseModel):
     )
     precision: str = Field(
         "auto", title="Precision", description="auto, 32, bf16 or fp16; auto takes what the device does best."
+    )
+    learning: Learning | None = Field(
+        None, title="Learning", description="Where it learns from corrections; null for any other run."
     )
     created: datetime = Field(
         default_factory=lambda: datetime.now(UTC).replace(microsecond=0), description="When it was asked for."

@@ -1,0 +1,68 @@
+"""The ways to learn from corrections: for each a recipe, what is set of it, and a sentence for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_medkd.errors import UnknownName
+
+if TYPE_CHECKING:
+    from napari_medkd.models.card import ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to learn.
+
+    Parameters
+    ----------
+    key : str
+        Its name on the command line and in `run.json`.
+    title : str
+        What the panel calls it.
+    sentence : str
+        What it does and what it is good for.
+    recipe : str
+        Name of the recipe in `src_training.recipes`.
+    options : dict
+        Settings of that recipe that make it this method; everything else is the recipe's default.
+    """
+
+    key: str
+    title: str
+    sentence: str
+    recipe: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        "quick",
+        "Quick",
+        "Teaches the part of the model that answers clicks, and leaves alone how it sees: a minute or two.",
+        "refresh",
+        {"mode": "quick"},
+    ),
+    Method(
+        "full",
+        "Full",
+        "Teaches all of the model, also how it sees; for images unlike those that it knows.",
+        "refresh",
+        {"mode": "full"},
+    ),
+)
+
+
+def methods(card: ModelCard) -> tuple[Method, ...]:
+    """Return the methods that make sense for a model: none for one that answers without being asked."""
+    return METHODS if card.capabilities & {"box", "point"} else ()
+
+
+def method(key: str) -> Method:
+    """Return a method by its key; an unknown one is an `UnknownName` that lists them."""
+    for one in METHODS:
+        if one.key == key:
+            return one
+    known = ", ".join(one.key for one in METHODS)
+    raise UnknownName(f"There is no method named {key!r}.", f"Known: {known}.")
