@@ -93,7 +93,8 @@ def by_itself(volume: Volume, segmenter: Segmenter, config: BatchConfig) -> Answ
     modality = kinds.said(volume, config.modality, card)
     if modality is None:
         middle = segmenter.embed(volume, Plane(axis, volume.shape[axis] // 2))
-        modality = kinds.likeliest(segmenter.propose(middle), card)
+        told = next(iter(segmenter.modality_of(middle)), "")
+        modality = told or kinds.likeliest(segmenter.propose(middle), card)
     chosen = automatic.chosen_targets(card, modality)
     names = {index + 1: card.targets[index].name for index in chosen}
     answer = Answer(np.zeros(volume.shape, np.uint8), names, modality)
