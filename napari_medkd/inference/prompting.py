@@ -107,6 +107,14 @@ def to_tokens(prompt: Prompt, frame: Frame, side: int, previous: Seen | None, wi
     return Tokens(coordinates[np.newaxis], np.array([labels], np.float32), mask)
 
 
+def swap_corners(coordinates: NDArray[np.float32], labels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (1, N, 2) mirrored coordinates with a box's left corner first again; the rest as it is."""
+    first, last = (np.flatnonzero(labels[0] == corner) for corner in (_TOP_LEFT, _BOTTOM_RIGHT))
+    swapped = coordinates.copy()
+    swapped[0, first, 0], swapped[0, last, 0] = coordinates[0, last, 0], coordinates[0, first, 0]
+    return swapped
+
+
 def _points(prompt: Prompt, view: Crop) -> tuple[list[tuple[float, float]], list[int]]:
     positions = [(point.row, point.column) for point in prompt.points]
     labels = [_INSIDE if point.positive else _OUTSIDE for point in prompt.points]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference import automatic, routing, zoom
+from napari_medkd.inference import automatic, mirror, routing, zoom
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
-from napari_medkd.inference.segmenter import Embedding, Prediction
+from napari_medkd.inference.segmenter import Embedding, Prediction, Seen
 from napari_medkd.inference.views import KEPT, Views
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.volume import Volume
+    from napari_medkd.inference.prompting import Tokens
     from napari_medkd.inference.runtimes import Runtime
-    from napari_medkd.inference.segmenter import Seen
     from napari_medkd.inference.zoom import Crop
     from napari_medkd.models.card import ModelCard
 
@@ -75,7 +75,8 @@ class SamSegmenter:
         if not self._card.architecture.zoom:
             return Embedding(features, frame, plane, key, size)
         views = Views(image)
-        return Embedding(features, frame, plane, key, (1 + KEPT) * size + views.nbytes, views)
+        kept = 1 + KEPT + self._card.architecture.mirror
+        return Embedding(features, frame, plane, key, kept * size + views.nbytes, views)
 
     def predict(
         self, embedding: Embedding, prompt: Prompt, previous: Seen | None = None, *, quick: bool = False
@@ -150,16 +151,24 @@ class SamSegmenter:
         crop = zoom.at_hand(extent, shape, views.crops())
         if answer is not None and crop == answer.frame.view:
             return answer
-        return self._answer(embedding, crop, prompt, None)
+        return self._answer(embedding, crop, prompt, None, quick=True)
 
     def _answer(
-        self, embedding: Embedding, crop: Crop | None, prompt: Prompt, previous: Seen | None
+        self,
+        embedding: Embedding,
+        crop: Crop | None,
+        prompt: Prompt,
+        previous: Seen | None,
+        quick: bool = False,
     ) -> Prediction:
         """Answer from one view of the slice, all of it where `crop` is None."""
         frame, features = self._view(embedding, crop)
         architecture = self._card.architecture
-        tokens = to_tokens(prompt, frame, 4 * architecture.grid, previous, "mask" in self._card.capabilities)
-        logits, scores = self._runtime.decode(features, tokens.coordinates, tokens.labels, tokens.mask)
+        tokens, views = self._tokens(prompt, frame, previous), embedding.views
+        if architecture.mirror and views is not None and not quick and mirror.is_worthwhile(prompt):
+            logits, scores = self._twice(views, frame, features, tokens, prompt)
+        else:
+            logits, scores = self._runtime.decode(features, tokens.coordinates, tokens.labels, tokens.mask)
         if len(logits) > 1:
             several = tokens.is_unclear or architecture.masks == "candidates"
             chosen = slice(1, None) if several else slice(0, 1)
@@ -173,6 +182,33 @@ class SamSegmenter:
         kept = tuple(float(np.clip(scores[index], 0, 1)) for index in order)
         ordered = np.ascontiguousarray(logits[order])
         return Prediction(prompt, tuple(masks), kept, ordered, self._card.id, frame)
+
+    def _tokens(self, prompt: Prompt, frame: Frame, previous: Seen | None) -> Tokens:
+        side = 4 * self._card.architecture.grid
+        return to_tokens(prompt, frame, side, previous, "mask" in self._card.capabilities)
+
+    def _twice(
+        self, views: Views, frame: Frame, features: Any, tokens: Tokens, prompt: Prompt
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Answer from a view and its mirror image together, then once more with that as a mask prompt."""
+        other = views.mirrored(frame.view)
+        if other is None:
+            other = self._runtime.encode(mirror.mirrored(frame.to_input(views.image)))
+            views.put_mirrored(frame.view, other)
+        logits, scores = self._both(features, other, tokens)
+        if "mask" not in self._card.capabilities:
+            return logits, scores
+        return self._both(features, other, self._tokens(prompt, frame, Seen(logits[0], frame)))
+
+    def _both(
+        self, features: Any, other: Any, tokens: Tokens
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the mean of what a view and its mirror image say."""
+        turned = mirror.mirrored_tokens(tokens, self._card.preprocessing.prompt_frame)
+        logits, scores = self._runtime.decode(features, tokens.coordinates, tokens.labels, tokens.mask)
+        second, rated = self._runtime.decode(other, turned.coordinates, turned.labels, turned.mask)
+        half = np.float32(0.5)
+        return half * (logits + mirror.mirrored(second)), half * (scores + rated)
 
     def _view(self, embedding: Embedding, crop: Crop | None) -> tuple[Frame, Any]:
         """Return a view of the slice and its features, encoding a crop that is not at hand."""

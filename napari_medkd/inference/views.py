@@ -27,6 +27,7 @@ class Views:
     def __init__(self, image: NDArray[np.uint8]) -> None:
         self.image = image
         self._kept: OrderedDict[Crop, Any] = OrderedDict()
+        self._mirrored: tuple[Crop, Any] | None = None
         self._lock = Lock()
 
     @property
@@ -53,3 +54,12 @@ class Views:
             self._kept.move_to_end(crop)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
+
+    def mirrored(self, crop: Crop) -> Any:
+        """Return the features of a crop's mirror image; None where they are not kept."""
+        kept = self._mirrored
+        return kept[1] if kept is not None and kept[0] == crop else None
+
+    def put_mirrored(self, crop: Crop, features: Any) -> None:
+        """Keep the features of one crop's mirror image, in place of another's."""
+        self._mirrored = crop, features

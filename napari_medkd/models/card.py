@@ -54,6 +54,11 @@ class Architecture(BaseModel):
         False,
         description="Whether it was trained on views of every scale, and so looks closer at a small object.",
     )
+    mirror: bool = Field(
+        False,
+        description="Whether a lone box or lasso is answered from its view and the view's mirror image together, "
+        "twice, the second time with the first answer as a mask prompt. Needs `zoom`.",
+    )
     half_precision: bool = Field(
         False, description="Whether its answers stay the same on a GPU that computes in 16-bit floats."
     )

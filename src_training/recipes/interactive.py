@@ -116,6 +116,7 @@ def _card(config: InteractiveConfig, base: str) -> ModelCard:
             decoder="multi_scale",
             logits_per_cell=8,
             zoom=True,
+            mirror=True,
         ),
         preprocessing=Preprocessing(
             size=config.size, interpolation="bilinear", mean=(127.0,) * 3, std=(128.0,) * 3

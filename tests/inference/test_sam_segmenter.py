@@ -281,3 +281,39 @@ def test_crops_of_a_coloured_slice_are_seen_in_colour(closer):
     image[0, 100:120, 100:120, 1] = 200
     embedding = closer.embed(Volume.from_array(image), PLANE)
     np.testing.assert_array_equal(embedding.views.image, image[0])
+
+
+@pytest.fixture
+def mirroring(closer):
+    """The same, and lone outlines are answered from the mirror image too."""
+    architecture = closer.card.architecture.model_copy(update={"mirror": True})
+    return SamSegmenter(closer.card.model_copy(update={"architecture": architecture}), DiscRuntime())
+
+
+def test_a_lone_box_is_answered_from_its_mirror_image_too_and_once_more(mirroring, closer):
+    volume, box = (
+        discs((200, 290, 20)),
+        Prompt(PLANE, box=Box(168, 268, 232, 332)),
+    )  # left of the box's middle
+    embedding = mirroring.embed(volume, PLANE)
+    found = mirroring.predict(embedding, box)
+    plain = closer.predict(closer.embed(volume, PLANE), box)
+    np.testing.assert_array_equal(found.masks[0], plain.masks[0])  # what the mirror shows was turned back
+    (corners, _, mask), (turned, labels, _), (_, _, again), (_, _, mirrored_again) = (
+        mirroring._runtime.decoded
+    )
+    np.testing.assert_allclose(turned[0, :, 0], 63 - corners[0, ::-1, 0])
+    np.testing.assert_allclose(turned[0, :, 1], corners[0, :, 1])
+    assert labels.tolist() == [[2, 3]] and mask is None
+    np.testing.assert_allclose(mirrored_again, again[..., ::-1])
+    assert mirroring._runtime.encoded == 3
+    mirroring.predict(embedding, box)
+    assert mirroring._runtime.encoded == 3  # the mirror image is kept
+
+
+def test_a_point_beside_the_box_and_a_preview_do_without_the_mirror(mirroring):
+    embedding = mirroring.embed(discs(SMALL), PLANE)
+    box = Prompt(PLANE, box=Box(168, 268, 232, 332))
+    mirroring.predict(embedding, box, quick=True)
+    mirroring.predict(embedding, box.with_point(Point(200, 300)))
+    assert len(mirroring._runtime.decoded) == 2
