@@ -299,9 +299,7 @@ def test_a_lone_box_is_answered_from_its_mirror_image_too_and_once_more(mirrorin
     found = mirroring.predict(embedding, box)
     plain = closer.predict(closer.embed(volume, PLANE), box)
     np.testing.assert_array_equal(found.masks[0], plain.masks[0])  # what the mirror shows was turned back
-    (corners, _, mask), (turned, labels, _), (_, _, again), (_, _, mirrored_again) = (
-        mirroring._runtime.decoded
-    )
+    (corners, _, mask), (turned, labels, _), *once_more = mirroring._runtime.decoded
     np.testing.assert_allclose(turned[0, :, 0], 63 - corners[0, ::-1, 0])
     np.testing.assert_allclose(turned[0, :, 1], corners[0, :, 1])
     assert labels.tolist() == [[2, 3]] and mask is None
