@@ -46,7 +46,7 @@ def goals(found: Figures) -> str:
             met = value is None or (value >= (reference or 0) if reaches is None else reaches(value))
             cells.append(_text(value) if met else f"*{_text(value)}*")
         rows.append(cells)
-    return _table(["", "goal", *found], rows)
+    return table(["", "goal", *found], rows)
 
 
 def boxes(found: Figures) -> str:
@@ -58,7 +58,7 @@ def boxes(found: Figures) -> str:
         cells += [_text(_mean(first, f"{shape}.dice")) for shape in ("filled_box", "ellipse")]
         cells += [_interval(one["sets"].get(name, {}).get("box", {})) for one in found.values()]
         rows.append(cells)
-    return _table(["set", "objects (cases)", "filled box", "ellipse", *found], rows)
+    return table(["set", "objects (cases)", "filled box", "ellipse", *found], rows)
 
 
 def clicks(found: Figures) -> str:
@@ -74,7 +74,7 @@ def clicks(found: Figures) -> str:
             cells = [model, name, *(_text(_mean(click, f"dice@{count}")) for count in (1, 3, 5))]
             cells += [_count(click, target) for target in (80, 85, 90)]
             rows.append([*cells, _count(noisy, 85)])
-    return _table(
+    return table(
         ["model", "set", "1 click", "3", "5", "NoC80", "NoC85", "NoC90", "NoC85, noisy"],
         rows,
     )
@@ -90,7 +90,7 @@ def generalisation(report: Figures) -> str:
             clicked = [_text(_mean(click, "dice@1")), _count(click, 85)]
             rows.append([*cells, *([click["unanswered"], ""] if "unanswered" in click else clicked)])
     rows.sort(key=lambda cells: cells[0])
-    return _table(["set", "model", "box Dice", "filled box", "1 click", "NoC85"], rows)
+    return table(["set", "model", "box Dice", "filled box", "1 click", "NoC85"], rows)
 
 
 def _sets(found: Figures) -> list[str]:
@@ -121,6 +121,7 @@ def _count(figures: Figures, target: int) -> str:
     return _text(_mean(figures, f"noc{target}"), 2) + (f" ({missed})" if missed else "")
 
 
-def _table(heading: list[str], rows: list[list[str]]) -> str:
+def table(heading: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
     lines = [heading, ["---"] * len(heading), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,4 +1,7 @@
-"""Fill the tables of ``docs/benchmarks.md`` from ``benchmarks/results``: ``python -m benchmarks.tables``."""
+"""Fill the tables of the documentation from ``benchmarks/results``: ``python -m benchmarks.tables``.
+
+The recipes' pages are made from their ``.in.md`` afterwards: ``python scripts/reference.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy_tables, latency_tables
+from benchmarks import accuracy_tables, latency_tables, recipe_tables
+from benchmarks.recipe_arms import EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
+RECIPES = ROOT / "docs" / "recipes"
 
 
 def main() -> None:
@@ -29,6 +34,17 @@ def main() -> None:
         if file.exists():
             page = fill(page, name, table(json.loads(file.read_text(encoding="utf-8"))))
     PAGE.write_text(page, encoding="utf-8")
+    _fill_recipes(RESULTS / "recipes.json")
+
+
+def _fill_recipes(file: Path) -> None:
+    """Put the figures of `benchmarks.recipes` into the page of each recipe."""
+    if not file.exists():
+        return
+    for recipe, own in json.loads(file.read_text(encoding="utf-8")).items():
+        page = RECIPES / f"{recipe}.in.md"
+        text = recipe_tables.results(EXPERIMENTS[recipe], own)
+        page.write_text(fill(page.read_text(encoding="utf-8"), "results", text), encoding="utf-8")
 
 
 def fill(page: str, name: str, table: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
+    from napari_medkd.models.card import ModelCard
+    from napari_medkd.models.promptable import PromptableModel
     from napari_medkd.runs import EventWriter
     from src_training.recipes import Recipe, RecipeConfig
     from src_training.recipes.base import Stage
@@ -33,17 +36,54 @@ _PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "1
 
 
 def run(folder: Path, writer: EventWriter) -> None:
-    """Train what ``run.json`` asks for, or go on with it where a checkpoint is there."""
+    """Train what ``run.json`` asks for, or go on where a checkpoint is there, and export the model."""
+    trained = train(folder, writer)
+    if trained is None or not trained.context.fabric.is_global_zero:
+        return
+    context = trained.context
+    context.write(Progress(stage="export", step=0, total=1))
+    place = export(trained.model, trained.card, trained.config, context, trained.figures)
+    context.write(ModelExported(id=trained.card.id, path=str(place.relative_to(folder))))
+    context.write(Finished(summary=trained.figures))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """What came of a run that went to its end.
+
+    Parameters
+    ----------
+    model : PromptableModel
+        The network.
+    card : ModelCard
+        What it is; what only the export knows is not on it yet.
+    figures : dict
+        The last stage's best look at the validation cases.
+    config : RecipeConfig
+        The numbers of the recipe.
+    context : Context
+        The run.
+    """
+
+    model: PromptableModel
+    card: ModelCard
+    figures: dict[str, float]
+    config: RecipeConfig
+    context: Context
+
+
+def train(folder: Path, writer: EventWriter) -> Trained | None:
+    """Do all of a run but the export; None where it was asked to stop, to go on from its checkpoint later."""
     spec = RunSpec.load(folder)
     fabric = hardware(spec)
     try:
-        _run(spec, fabric, folder, writer)
+        return _trained(spec, fabric, folder, writer)
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
 
-def _run(spec: RunSpec, fabric: Fabric, folder: Path, writer: EventWriter) -> None:
+def _trained(spec: RunSpec, fabric: Fabric, folder: Path, writer: EventWriter) -> Trained | None:
     fabric.seed_everything(spec.seed, verbose=False)
 
     def write(event: Event) -> None:
@@ -60,14 +100,7 @@ def _run(spec: RunSpec, fabric: Fabric, folder: Path, writer: EventWriter) -> No
             "A single view of this student does not fit into the memory of the device.",
             "Choose a smaller input size or backbone, or another device.",
         ) from error
-    if figures is None:
-        return  # stopped: the checkpoint says where to go on
-    model, card = recipe.model(config, context)
-    if fabric.is_global_zero:
-        context.write(Progress(stage="export", step=0, total=1))
-        place = export(model, card, config, context, figures)
-        write(ModelExported(id=card.id, path=str(place.relative_to(folder))))
-    write(Finished(summary=figures))
+    return None if figures is None else Trained(*recipe.model(config, context), figures, config, context)
 
 
 def _train(recipe: Recipe, config: RecipeConfig, context: Context) -> dict[str, float] | None:
