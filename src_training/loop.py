@@ -13,6 +13,8 @@ from src_training import checkpoint, memory, optimiser
 from src_training.average import Average
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from src_training.batches import Batch
     from src_training.context import Context
     from src_training.recipes.base import RecipeConfig, Stage
@@ -50,7 +52,11 @@ class Fit:
         self._config, self._context = config, context
         optimiser.freeze(stage)
         fabric = context.fabric
-        self._task, self._optimiser = fabric.setup(stage.task, optimiser.build(stage, config))
+        levels = [optimiser.build(stage, config)]
+        if stage.outer is not None:
+            levels.append(optimiser.build_outer(stage.task, stage.outer))
+        self._task, *self._optimisers = fabric.setup(stage.task, *levels)
+        self._optimiser = self._optimisers[0]
         self._average = Average(stage.task, config.ema)
         self._step = 0
         self._pieces = 1
@@ -61,7 +67,8 @@ class Fit:
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from where a checkpoint of this stage stands."""
         self._stage.task.load_state_dict(state["task"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        for level, kept in zip(self._optimisers, (state["optimiser"], state.get("outer")), strict=False):
+            level.load_state_dict(kept)
         self._average.load(state["average"], state["averaged"])
         self._step, self._pieces = state["step"], state["pieces"]
         self._best, self._figures, self._looks = state["best"], state["figures"], state["looks"]
@@ -70,14 +77,19 @@ class Fit:
         """Train to the end, to the last look that pays, or until somebody asks to stop."""
         self._plan()
         batches = iter(self._stage.batches(self._step))
+        outer = self._outer_batches()
         began, first, told = time.monotonic(), self._step, 0.0
         while self._step < self._stage.steps:
             if self._agreed(stop_requested(self._context.folder)):
                 self._save()
                 return Outcome(stopped=True, figures=self._figures)
+            if outer is not None and self._step >= outer[0]:
+                self._update_outer(outer[1])
             figures = self._update(batches)
             self._step += 1
             self._report(figures)
+            if self._stage.watch is not None and self._context.fabric.is_global_zero:
+                self._stage.watch(self._stage.task, self._step)
             now = time.monotonic()
             if now - told > _TELL_SECONDS or self._step == self._stage.steps:
                 self._tell((now - began) / (self._step - first))
@@ -108,24 +120,38 @@ class Fit:
 
     # --- one step -----------------------------------------------------------------------------------------
     def _update(self, batches: Any) -> dict[str, float]:
-        """Make one update; a batch too large for the memory is taken in more pieces from then on."""
+        """Make one update."""
         optimiser.set_rate(self._optimiser, self._config, self._step, self._stage.steps)
         self._stage.task.train()
-        waiting = [next(batches) for _ in range(self._config.accumulate)]
-        while True:
-            try:
-                figures = self._gradients(waiting)
-                break
-            except torch.OutOfMemoryError:
-                self._shrink(waiting[0])
+        figures = self._fitting([next(batches) for _ in range(self._config.accumulate)])
         self._context.fabric.clip_gradients(self._task, self._optimiser, max_norm=self._config.clip)
         self._optimiser.step()
         self._average.update(self._stage.task)
         return figures
 
+    def _outer_batches(self) -> tuple[int, Iterator[Any]] | None:
+        """Return from which step on the outer level learns, and its batches from there or from here."""
+        outer = self._stage.outer
+        return None if outer is None else (outer.after, iter(outer.batches(max(self._step, outer.after))))
+
+    def _update_outer(self, batches: Iterator[Any]) -> None:
+        """Make one update of the outer level; what it does to the gradients of the inner one is forgotten."""
+        self._stage.task.train()
+        self._fitting([next(batches)])
+        self._optimisers[1].step()
+
+    def _fitting(self, waiting: list[Any]) -> dict[str, float]:
+        """Find the gradients; a batch too large for the memory is taken in more pieces from then on."""
+        while True:
+            try:
+                return self._gradients(waiting)
+            except torch.OutOfMemoryError:
+                self._shrink(waiting[0])
+
     def _gradients(self, waiting: list[Batch]) -> dict[str, float]:
         fabric = self._context.fabric
-        self._optimiser.zero_grad()
+        for level in self._optimisers:
+            level.zero_grad()
         sums: dict[str, float] = {}
         pieces = [piece for batch in waiting for piece in batch.pieces(self._pieces)]
         total = sum(piece.weight for piece in pieces)
@@ -203,6 +229,7 @@ class Fit:
                 "pieces": self._pieces,
                 "task": self._stage.task.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
+                **({"outer": self._optimisers[1].state_dict()} if self._stage.outer is not None else {}),
                 "average": self._average.state,
                 "averaged": self._average.steps,
                 "best": self._best,

@@ -20,6 +20,7 @@ from src_training import checkpoint, recipes
 from src_training.context import Context
 from src_training.export import export
 from src_training.loop import Fit
+from src_training.recipes.base import Later
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,9 +109,10 @@ def _train(recipe: Recipe, config: RecipeConfig, context: Context) -> dict[str, 
     stages = recipe.stages(config, context)
     state = checkpoint.load(context.folder)
     figures: dict[str, float] = {}
-    for number, stage in enumerate(stages):
+    for number, planned in enumerate(stages):
         if state is not None and number < state["stage"]:
             continue
+        stage = planned.build() if isinstance(planned, Later) else planned
         _announce(stage, number, len(stages), context)
         if stage.prepare is not None and not stage.prepare():
             return None

@@ -75,6 +75,32 @@ class RecipeConfig(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Outer:
+    """The outer level of a bi-level problem: parameters with batches and an optimiser of their own.
+
+    Before each step of the stage they take one on their own batch, the stage's other parameters as they are:
+    the first-order answer to such problems (Liu et al., "DARTS", 2019, section 2.3 with ξ = 0).
+
+    Parameters
+    ----------
+    trainable : sequence of str
+        Prefixes of the task's parameter names that learn here, and not with the stage's own.
+    batches : callable
+        As of a stage; of other pictures than the stage's, so that what is chosen holds on what was not learnt.
+    rate, weight_decay : float
+        Of Adam, whose rate stays as it is.
+    after : int
+        Step of the stage from which on they learn.
+    """
+
+    trainable: Sequence[str]
+    batches: Callable[[int], Iterable[Any]]
+    rate: float
+    weight_decay: float = 0.0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One fit of some parameters to one task.
 
@@ -100,6 +126,11 @@ class Stage:
         files that are whole or not there. Returns False where it was asked to stop.
     done : callable, optional
         Takes the task once it is trained, to keep what later stages need of it in a file.
+    outer : Outer, optional
+        Parameters that learn beside those of `trainable`, on another level.
+    watch : callable, optional
+        Called with the task and the number of steps done after each of them, to note what the task has come to;
+        after a resumption it hears of some steps again.
     """
 
     name: str
@@ -111,6 +142,25 @@ class Stage:
     rates: dict[str, float] = field(default_factory=dict)
     prepare: Callable[[], bool] | None = None
     done: Callable[[nn.Module], None] | None = None
+    outer: Outer | None = None
+    watch: Callable[[nn.Module, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A stage whose network is not known before the stages ahead of it are done.
+
+    Parameters
+    ----------
+    name, steps
+        As the stage will have them.
+    build : callable
+        Returns the stage, from what the others kept in files; also when the run is resumed at it.
+    """
+
+    name: str
+    steps: int
+    build: Callable[[], Stage]
 
 
 class Recipe(ABC):
@@ -123,7 +173,7 @@ class Recipe(ABC):
     config: ClassVar[type[RecipeConfig]]
 
     @abstractmethod
-    def stages(self, config: Any, context: Context) -> Sequence[Stage]:
+    def stages(self, config: Any, context: Context) -> Sequence[Stage | Later]:
         """Build what is trained, in order; imports torch."""
 
     @abstractmethod

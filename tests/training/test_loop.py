@@ -13,7 +13,7 @@ from napari_medkd.runs import RunSpec, request_stop
 from src_training import checkpoint
 from src_training.context import Context
 from src_training.loop import Fit
-from src_training.recipes.base import RecipeConfig, Stage
+from src_training.recipes.base import Outer, RecipeConfig, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +122,54 @@ def stopping(folder: Path, step: int) -> Any:
             yield batch
 
     return batches
+
+
+def two_levels(desk: Desk, **outer: Any) -> Stage:
+    """Return the stage with its body on the outer level, on other rows."""
+    level = Outer(("body",), lambda first: rows(first + 500), rate=0.02, **outer)
+    return replace(desk.stage, trainable=("head",), outer=level)
+
+
+def test_two_levels_resume_to_the_same_bits(tmp_path):
+    ended = []
+    for name, stop in (("whole", 99), ("half", 13)):
+        desk = Desk(tmp_path / name)
+        desk.context.folder.mkdir()
+        desk.stage = replace(two_levels(desk, after=4), batches=stopping(desk.context.folder, stop))
+        stopped = desk.fit().run().stopped
+        assert stopped == (name == "half")
+        if stopped:
+            (desk.context.folder / "stop").unlink()
+            desk = Desk(desk.context.folder)
+            desk.stage = two_levels(desk, after=4)
+            fit = desk.fit()
+            state = checkpoint.load(desk.context.folder)
+            assert state is not None and state["outer"]["state"]
+            fit.resume(state)
+            assert not fit.run().stopped
+        ended.append(desk.state())
+    assert same(*ended)
+
+
+def test_the_outer_level_learns_from_its_own_batches_and_from_its_step_on(tmp_path):
+    desk = Desk(tmp_path)
+    seen: dict[int, dict[str, torch.Tensor]] = {0: desk.state()}
+    drawn: list[int] = []
+
+    def outer(first: int) -> Iterator[Rows]:
+        drawn.append(first)
+        yield from rows(first + 500)
+
+    level = Outer(("body",), outer, rate=0.02, after=20)
+    desk.stage = replace(
+        desk.stage, trainable=("head",), outer=level, watch=lambda task, step: seen.update({step: desk.state()})
+    )
+    desk.fit().run()
+    assert sorted(seen) == list(range(31)) and drawn == [20]
+    still = [torch.equal(seen[step]["body.weight"], seen[0]["body.weight"]) for step in (19, 20, 21)]
+    assert still == [True, True, False]
+    assert not torch.equal(seen[1]["head.weight"], seen[0]["head.weight"])
+    assert desk.stage.task(next(rows(99)))["loss"].item() < 1
 
 
 def test_what_the_stage_does_not_name_is_frozen(tmp_path):
