@@ -70,6 +70,11 @@ class Collector:
         self._outbox.post_change(id, "restore")
         self._wake.set()
 
+    def drop(self, id: str) -> None:
+        """Take a correction back whose object was deleted; what it had replaced does not come back."""
+        self._outbox.post_change(id, "drop")
+        self._wake.set()
+
     def close(self, timeout: float = 5.0) -> bool:
         """Deliver what is left and end; tells whether that came to an end in `timeout` seconds.
 

@@ -14,7 +14,7 @@ import logging
 import os
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from pydantic import ValidationError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_medkd.corrections.store import CorrectionStore
 
 _log = logging.getLogger(__name__)
-Change = Literal["withdraw", "restore"]
+Change = Literal["withdraw", "restore", "drop"]
 _ADD, _DAMAGED, _PART = "add", ".damaged", ".part"
 _MASKS = ("accepted", "proposal")
 
@@ -83,10 +83,10 @@ class Outbox:
                 given = self._read(path)
                 if given is not None:
                     records.append(store.add(given))
-            elif kind == "withdraw":
-                store.withdraw([name])
-            else:
+            elif kind == "restore":
                 store.restore([name])
+            else:
+                store.withdraw([name], revive=kind == "withdraw")
             with _errors():
                 path.unlink(missing_ok=True)
         return records
@@ -96,7 +96,7 @@ class Outbox:
         return sum(1 for _ in self.folder.glob(f"*{_DAMAGED}"))
 
     def _waiting(self) -> Iterator[Path]:
-        kinds = {f".{kind}" for kind in (_ADD, "withdraw", "restore")}
+        kinds = {f".{kind}" for kind in (_ADD, *get_args(Change))}
         found = (path for path in self.folder.glob("*-*") if path.suffix in kinds)
         return iter(sorted(found, key=lambda path: path.name))
 

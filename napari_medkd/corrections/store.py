@@ -88,16 +88,17 @@ class CorrectionStore:
                 rows.set_stands(connection, [record.replaces], False)
         return record
 
-    def withdraw(self, ids: Iterable[str]) -> int:
+    def withdraw(self, ids: Iterable[str], *, revive: bool = True) -> int:
         """Take records back, as when a commit is undone; returns how many there were.
 
-        They stay, and no query finds them by itself. A record that one of them had replaced stands again.
+        They stay, and no query finds them by itself. A record that one of them had replaced stands again,
+        unless `revive` is False, as when the object was deleted.
         """
-        return self._set_stands(list(ids), False)
+        return self._set_stands(list(ids), False, revive)
 
     def restore(self, ids: Iterable[str]) -> int:
         """Have records that were taken back stand again, in the place of those that they had replaced."""
-        return self._set_stands(list(ids), True)
+        return self._set_stands(list(ids), True, True)
 
     # --- reading ------------------------------------------------------------------------------------------
     def records(self, query: Query = EVERY, newest_first: bool = False) -> Iterator[Record]:
@@ -217,9 +218,11 @@ class CorrectionStore:
     ) -> None:
         self.close()
 
-    def _set_stands(self, ids: list[str], stands: bool) -> int:
+    def _set_stands(self, ids: list[str], stands: bool, revive: bool) -> int:
         with self._database.writing() as connection:
             count = rows.set_stands(connection, ids, stands)
+            if not revive:
+                return count
             found = (rows.find(connection, name) for name in ids)
             replaced = [record.replaces for record in found if record is not None and record.replaces]
             rows.set_stands(connection, replaced, not stands)

@@ -40,6 +40,7 @@ MIGRATIONS: list[tuple[str, ...]] = [
         )""",
         "CREATE INDEX object_operation ON object (operation)",
     ),
+    ("ALTER TABLE object ADD COLUMN correction TEXT NOT NULL DEFAULT ''",),
 ]
 _IN_USE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BROKEN = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}

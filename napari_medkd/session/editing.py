@@ -29,9 +29,17 @@ if TYPE_CHECKING:
 
 
 def commit(
-    labels: Labels, contents: Contents, proposal: Proposal, rule: OverlapRule, next_class: bool
+    labels: Labels,
+    contents: Contents,
+    proposal: Proposal,
+    rule: OverlapRule,
+    next_class: bool,
+    correction: str = "",
 ) -> tuple[Step, CommitResult]:
-    """Write a proposal into the active class; with `next_class`, make a new class active afterwards."""
+    """Write a proposal into the active class; with `next_class`, make a new class active afterwards.
+
+    `correction` is the id under which what was accepted will be kept to learn from.
+    """
     table, reopened = contents.table, contents.reopened
     active = table[table.active]
     _check_unlocked(contents, active.value)
@@ -47,7 +55,9 @@ def commit(
     model_id = proposal.prediction.model_id if proposal.prediction else ""
     if proposal.prediction is None and reopened is not None:
         model_id = reopened.model_id
-    made = CommittedObject.of(number, active.value, proposal.prompt, writing.mask, proposal.score, model_id)
+    made = CommittedObject.of(
+        number, active.value, proposal.prompt, writing.mask, proposal.score, model_id, correction
+    )
     after = table.adding(table.next_name()) if next_class else table
     step = Step(
         f"commit of {active.name}",

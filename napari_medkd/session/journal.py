@@ -150,8 +150,11 @@ class Journal:
     def _insert_object(self, number: int, role: str, found: CommittedObject) -> None:
         mask = found.packed_mask.to_bytes()
         self._connection.execute(
-            "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, role, found.id, found.value, found.packed_prompt, mask, found.score, found.model_id),
+            "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(number, role, found.id, found.value, found.packed_prompt, mask, found.score),
+                *(found.model_id, found.correction),
+            ),
         )
 
 

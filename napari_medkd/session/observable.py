@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_medkd.session.classes import ClassTable
+from napari_medkd.session.collecting import Collecting
 from napari_medkd.session.current import Current
 from napari_medkd.session.history import History
 from napari_medkd.session.state import OverlapRule, State
@@ -63,6 +64,9 @@ class ObservableSession:
         self._current.preview_changed.connect(self.preview_changed.emit)
         self._current.failed.connect(self.failed.emit)
         self._current.answered.connect(self._announce_state)
+        self.collecting = Collecting(self.notified.emit)  # keeps corrections once it is given a keeper
+        self._current.prompt_changed.connect(self.collecting.follow_prompt)
+        self._current.proposal_changed.connect(self.collecting.follow_proposal)
         self._just_committed = False
         self._shown_state = State.NO_IMAGE
 

@@ -99,7 +99,8 @@ def read(connection: sqlite3.Connection) -> Replay | None:
     sides: dict[int, Sides] = {}
     try:
         for operation, role, *values in connection.execute(
-            "SELECT operation, role, id, value, prompt, mask, score, model FROM object ORDER BY rowid"
+            "SELECT operation, role, id, value, prompt, mask, score, model, correction FROM object"
+            " ORDER BY rowid"
         ):
             sides.setdefault(operation, {}).setdefault(role, []).append(_object(*values))
         return _follow_rows(connection, sides)
@@ -166,7 +167,7 @@ def _with_objects(step: Step, sides: Sides) -> Step:
 
 
 def _object(
-    id: int, value: int, prompt: bytes, mask: bytes, score: float | None, model: str
+    id: int, value: int, prompt: bytes, mask: bytes, score: float | None, model: str, correction: str
 ) -> CommittedObject:
     plane = unpack_prompt(prompt).plane
-    return CommittedObject(id, value, plane, prompt, PackedMask.from_bytes(mask), score, model)
+    return CommittedObject(id, value, plane, prompt, PackedMask.from_bytes(mask), score, model, correction)

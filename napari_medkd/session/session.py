@@ -176,6 +176,7 @@ class Session(NamingSession):
             return
         has_no_news = not prompting.needs_model(prompt) or prompting.asks_the_same(prompt, self.prompt)
         self._do(Step("paint" if has_no_news else "prompt", touches_draft=True))
+        self.collecting.begin()
         self._current.say(prompt)
         self._announce_step()
 
@@ -382,9 +383,12 @@ class Session(NamingSession):
         ledger = self._open_ledger()
         if self.proposal is None:
             raise InvalidPrompt("There is no proposal to commit.", "Click on the object, or draw a box.")
-        rule = overlap or self.overlap_rule
-        step, result = editing.commit(ledger.labels, ledger.contents, self.proposal, rule, next_class)
+        rule, correction = overlap or self.overlap_rule, self.collecting.new_id()
+        accepted, active, reopened = self.proposal, self.active_class, ledger.contents.reopened
+        step, result = editing.commit(ledger.labels, ledger.contents, accepted, rule, next_class, correction)
         self._do(step)
+        assert self.volume is not None
+        self.collecting.add(correction, self.volume, accepted, active, reopened)
         self._current.show(None, None)
         self._just_committed = True
         if result.protected:

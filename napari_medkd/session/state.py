@@ -114,6 +114,8 @@ class CommittedObject:
         The model's estimate.
     model_id : str
         Who proposed it; empty where it was painted by hand.
+    correction : str
+        Id of the correction that was kept of it; empty where none was.
     """
 
     id: int
@@ -123,13 +125,22 @@ class CommittedObject:
     packed_mask: PackedMask
     score: float | None
     model_id: str
+    correction: str = ""
 
     @classmethod
     def of(
-        cls, id: int, value: int, prompt: Prompt, mask: NDArray[np.bool_], score: float | None, model_id: str
+        cls,
+        id: int,
+        value: int,
+        prompt: Prompt,
+        mask: NDArray[np.bool_],
+        score: float | None,
+        model_id: str,
+        correction: str = "",
     ) -> CommittedObject:
         """Pack an object's prompt and its (rows, columns) mask."""
-        return cls(id, value, prompt.plane, pack_prompt(prompt), PackedMask.of(mask), score, model_id)
+        packed = pack_prompt(prompt), PackedMask.of(mask)
+        return cls(id, value, prompt.plane, *packed, score, model_id, correction)
 
     @property
     def prompt(self) -> Prompt:

@@ -22,6 +22,7 @@ class SteppingSession(ObservableSession):
             return ""
         step = self._history.done[-1]
         region = self._open_ledger().undo(step)
+        self.collecting.follow_step(step, backwards=True)
         self._after_move(step, region, self._history.undo(self._draft_of(step)))
         return step.title
 
@@ -31,6 +32,7 @@ class SteppingSession(ObservableSession):
             return ""
         step = self._history.undone[-1]
         region = self._open_ledger().redo(step)
+        self.collecting.follow_step(step, again=True)
         self._after_move(step, region, self._history.redo(self._draft_of(step)))
         return step.title
 
@@ -38,6 +40,7 @@ class SteppingSession(ObservableSession):
         """Do a step: on disk, then in memory, then for undo. Raises before anything changed."""
         step.draft = self._draft_of(step)
         region = self._open_ledger().do(step)
+        self.collecting.follow_step(step)
         self._history.push(step)
         self._just_committed, self._current.error = False, None
         if region is not None:
