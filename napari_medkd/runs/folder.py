@@ -15,11 +15,11 @@ def home() -> Path:
     return settings.home() / "runs"
 
 
-def new_folder(recipe: str) -> Path:
-    """Make a new, empty folder for a run, named after the recipe and the time: its id."""
+def new_folder(recipe: str, parent: Path | None = None) -> Path:
+    """Make a new, empty folder for a run in `parent` (the home of runs), named after recipe and time."""
     stem = f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in range(1, 1000):
-        folder = home() / (stem if number == 1 else f"{stem}-{number}")
+        folder = (parent or home()) / (stem if number == 1 else f"{stem}-{number}")
         try:
             folder.mkdir(parents=True)
         except FileExistsError:

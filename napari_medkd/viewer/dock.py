@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari.viewer
+    import numpy as np
     from napari.utils.events import Event
+    from numpy.typing import NDArray
     from qtpy.QtGui import QShowEvent
 
     from napari_medkd.errors import MedkdError
@@ -81,7 +83,7 @@ class MedkdDock(QWidget):
         self._band: RubberBand | None = None
         self._choose_path = choose_path or self._ask_path
         self._closed = False
-        chosen = settings.Settings.load()
+        self.settings = chosen = settings.Settings.load()
         self.dispatch = GuiDispatch(self)
         self._worker = ThreadWorker(self.dispatch)
         self.session = Session(
@@ -124,9 +126,12 @@ class MedkdDock(QWidget):
         elif action == "help":
             self.panel.show_keys()
 
-    def open_image(self, image: Image) -> bool:
-        """Take an image layer into the session; tells whether it is the one that is open now."""
-        self.workspace.act(lambda: self.workspace.open(image))
+    def open_image(self, image: Image, labels: NDArray[np.uint16] | None = None) -> bool:
+        """Take an image layer into the session, with `labels` (z, y, x) where it has some.
+
+        Tells whether it is the one that is open now.
+        """
+        self.workspace.act(lambda: self.workspace.open(image, labels))
         self._list_images()
         return self.workspace.image is image
 

@@ -87,8 +87,15 @@ class Workspace:
         session.volume_changed.connect(self._on_volume)
 
     # --- opening and closing ------------------------------------------------------------------------------
-    def open(self, image: Image) -> bool:
+    def open(self, image: Image, labels: NDArray[np.uint16] | None = None) -> bool:
         """Take `image` into the session; False where the user would rather keep the current proposal.
+
+        Parameters
+        ----------
+        image : Image
+            A layer of the viewer.
+        labels : ndarray (z, y, x) or None
+            Labels that it has already; they are journalled like committed ones.
 
         Raises
         ------
@@ -99,7 +106,7 @@ class Workspace:
         plane = self._first_plane(image, placement)
         try:
             recovery = settle(
-                self.session, self.asker, lambda pending: self.session.open(volume, pending=pending)
+                self.session, self.asker, lambda pending: self.session.open(volume, labels, pending)
             )
         except Kept:
             return False

@@ -21,6 +21,7 @@ from magicgui.widgets import (
     create_widget,
 )
 from pydantic import BaseModel
+from qtpy.QtWidgets import QLabel
 
 from napari_medkd.errors import MedkdError
 
@@ -60,6 +61,14 @@ def build_form(
     form = Container(labels=True)
     form.extend(rows)  # after it was made: only then does magicgui align the labels
     return form
+
+
+def align_labels(form: Container) -> None:
+    """Make the labels of a form equally wide; call it once it is shown, when the host's font is known."""
+    labels = form.native.findChildren(QLabel)
+    widest = max((label.sizeHint().width() for label in labels), default=0)
+    for label in labels:
+        label.setMinimumWidth(widest)
 
 
 def read_form(form: Container, instance: M) -> M:

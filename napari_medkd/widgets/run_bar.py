@@ -33,9 +33,21 @@ class RunBar(QWidget):
         What is shown; it lives as long as the bar.
     what : str
         What "Stop" does, for its tooltip.
+    word : str
+        What is on the button.
+    end_after_ms : int
+        When a run that was asked to stop is ended without a further question; 0 asks for one.
     """
 
-    def __init__(self, monitor: RunMonitor, what: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        monitor: RunMonitor,
+        what: str,
+        parent: QWidget | None = None,
+        *,
+        word: str = "Stop",
+        end_after_ms: int = 0,
+    ) -> None:
         super().__init__(parent)
         self._monitor = monitor
         self._title, self._note = Caption(), Caption()
@@ -43,7 +55,7 @@ class RunBar(QWidget):
         self._bar.setAccessibleName("Progress of the run")
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(10)
-        self._stop = PanelButton("Stop", what)
+        self._stop = PanelButton(word, what)
         self._end = PanelButton("End now", "End its processes at once; what they have in hand is lost.")
         row = QHBoxLayout()
         row.setSpacing(SPACING)
@@ -58,8 +70,8 @@ class RunBar(QWidget):
         layout.addWidget(self._note)
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
-        self._patience.setInterval(_PATIENCE_MS)
-        self._patience.timeout.connect(self._end.show)
+        self._patience.setInterval(end_after_ms or _PATIENCE_MS)
+        self._patience.timeout.connect(self._on_end if end_after_ms else self._end.show)
         self._stop.clicked.connect(self._on_stop)
         self._end.clicked.connect(self._on_end)
         monitor.status_changed.connect(self._on_status)

@@ -119,9 +119,9 @@ class SegmentPanel(QWidget):
         """Show another brush size, without a signal."""
         self._tools.set_brush_size(pixels)
 
-    def set_badge(self, text: str, tooltip: str = "") -> None:
-        """Show a word beside the state, such as "CPU fallback"; an empty one takes it away."""
-        self._state.set_badge(text, tooltip)
+    def set_badge(self, text: str, tooltip: str = "", kind: str = "model") -> None:
+        """Show a word beside the state, such as "CPU fallback"; an empty one takes that of its kind away."""
+        self._state.set_badge(text, tooltip, kind)
 
     def show_error(self, error: MedkdError) -> None:
         """Show what went wrong at the top, until dismissed or something else succeeds."""

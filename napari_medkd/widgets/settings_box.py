@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.widgets.buttons import PanelButton
-from napari_medkd.widgets.form import build_form, read_form, show_in_form
+from napari_medkd.widgets.form import align_labels, build_form, read_form, show_in_form
 from napari_medkd.widgets.inputs import make_calm
 from napari_medkd.widgets.labels import SPACING, Caption, Section
 
@@ -70,10 +70,7 @@ class SettingsBox(Section):
     def showEvent(self, event: QShowEvent) -> None:
         """Align the fields: magicgui measured their labels before the host's font was known."""
         super().showEvent(event)
-        labels = self.form.native.findChildren(QLabel)
-        widest = max((label.sizeHint().width() for label in labels), default=0)
-        for label in labels:
-            label.setMinimumWidth(widest)
+        align_labels(self.form)
 
     def _on_edited(self, *_: object) -> None:
         edited = any(row.value != getattr(self._settings, row.name) for row in self.form)

@@ -49,6 +49,7 @@ class StateLine(QFrame):
         self._session = session
         self._error: MedkdError | None = None
         self._notice = ""
+        self._badges: dict[str, tuple[str, str]] = {}
         self.setProperty("foreground", True)  # napari's own raised shade, where napari is the host
         self._build()
         self._expiry = QTimer(self)
@@ -83,11 +84,14 @@ class StateLine(QFrame):
         self._error = None
         self.refresh()
 
-    def set_badge(self, text: str, tooltip: str = "") -> None:
-        """Show a word beside the state ("CPU fallback"); an empty one takes it away."""
-        self._badge.setText(text)
-        self._badge.setToolTip(tooltip)
-        self._badge.setVisible(bool(text))
+    def set_badge(self, text: str, tooltip: str = "", kind: str = "model") -> None:
+        """Show a word beside the state ("CPU fallback"), one of each kind; an empty one takes it away."""
+        self._badges.pop(kind, None)
+        if text:
+            self._badges[kind] = (text, tooltip)
+        self._badge.setText(" · ".join(word for word, _ in self._badges.values()))
+        self._badge.setToolTip(" ".join(why for _, why in self._badges.values()))
+        self._badge.setVisible(bool(self._badges))
 
     def refresh(self) -> None:
         """Show the session's state, or the error or notice that stands over it."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from napari_medkd.viewer.tabs.cases import CasesTab
+from napari_medkd.viewer.tabs.learn import LearnTab
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,4 +28,7 @@ class Tab(Protocol):
         ...
 
 
-TABS: dict[str, Callable[[MedkdDock], Tab]] = {}  # by title, from left to right
+TABS: dict[str, Callable[[MedkdDock], Tab]] = {  # by title, from left to right
+    "Cases": CasesTab,
+    "Learn": LearnTab,
+}

@@ -1,0 +1,41 @@
+"""Cases as the Cases tab asks for them: folders, reports of batches, and which image to correct first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_medkd.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from napari_medkd.learning.case_log import CaseLog
+    from napari_medkd.learning.cases import Case, CaseFolder
+    from napari_medkd.widgets.cases import Tell
+
+
+class CasesHere:
+    """Fulfils `widgets.CaseSource` with this computer's files; imports happen in the tab's thread."""
+
+    def in_folder(self, folder: Path, progress: Callable[[int, int], None]) -> CaseFolder:
+        """Return the images of a folder."""
+        from napari_medkd.learning import cases
+
+        return cases.in_folder(folder, lambda count: progress(count, 0))
+
+    def in_report(self, path: Path, progress: Callable[[int, int], None]) -> CaseFolder:
+        """Return the images of a batch's report."""
+        from napari_medkd.learning import cases
+
+        return cases.in_report(path, lambda count: progress(count, 0))
+
+    def log(self, folder: Path) -> CaseLog:
+        """Return how far the cases of a folder are."""
+        from napari_medkd.learning.case_log import CaseLog
+
+        return CaseLog(folder)
+
+    def rank(self, cases: Sequence[Case], tell: Tell, progress: Callable[[int, int], None]) -> None:
+        """Look at images and tell of each how useful its correction would be."""
+        raise MissingExtra("Images cannot be ranked yet.", "Choose another order.")

@@ -1,0 +1,147 @@
+"""Training as the Learn tab asks for it: corrections, recipes, runs and models of this user.
+
+`napari_medkd.learning` brings SQLAlchemy along, so it is imported where it is needed: in a thread of the tab.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from napari_medkd import runs, settings
+from napari_medkd.models.store import ModelStore
+from napari_medkd.runs import events
+from napari_medkd.widgets.learning import Choice, Outlook, Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+    from napari_medkd.learning import Order
+
+_OURS = frozenset({"name", "title", "description", "licence", "commercial_use"})  # named after the model
+_THERE = "you@server"
+
+
+class LearningHere:
+    """Fulfils `widgets.Learning` with the runs, the models and the corrections of this user."""
+
+    def outlook(self) -> Outlook:
+        """Return what there is to learn from, how, and what was learnt."""
+        from napari_medkd import learning
+
+        model = settings.Settings.load().default_model
+        titles = {card.id: card.title for card in ModelStore().list()}
+        return Outlook(
+            collected=learning.collected(model),
+            choices=self._choices(model) if model in titles else (),
+            runs=tuple(learning.learning_runs()),
+            decisions=tuple(learning.decisions()),
+            model=model,
+            titles=titles,
+            previous=learning.can_roll_back_to(),
+        )
+
+    def plan(self, choice: Choice, config: BaseModel) -> Plan:
+        """Return what the last run of this method took here, since the next one will take about as much."""
+        from napari_medkd import learning
+
+        free = psutil.virtual_memory().available / 2**20
+        for run in learning.learning_runs():
+            spec = run.handle.spec
+            if run.stand == "finished" and spec.learning and spec.learning.method == choice.method.key:
+                return _took(run.handle, free)
+        return Plan(free_mb=free)
+
+    def start(self, choice: Choice, config: BaseModel) -> runs.RunHandle:
+        """Start a run; it waits until those that were asked for before have ended."""
+        from napari_medkd import learning
+
+        return learning.start(_order(choice, config))
+
+    def resume(self, folder: Path) -> runs.RunHandle:
+        """Start a run again that was stopped, or whose process is gone."""
+        return runs.resume(folder)
+
+    def command(self, choice: Choice, config: BaseModel) -> str:
+        """Return the command that does the same in a terminal."""
+        from napari_medkd import learning
+
+        return learning.command(_order(choice, config))
+
+    def elsewhere(self, choice: Choice, config: BaseModel, folder: Path) -> list[str]:
+        """Write a run into `folder` to be taken to another computer; returns what to type, line by line."""
+        from napari_medkd import learning
+
+        place = learning.prepare(_order(choice, config), folder)
+        there, here = f"runs/{place.name}", runs.home() / place.name
+        return [
+            "# take it there",
+            shlex.join(["rsync", "-a", f"{place}/", f"{_THERE}:{there}/"]),
+            "",
+            "# start it there, by itself",
+            shlex.join(["ssh", _THERE, f"medkd train --resume --out {there}"]),
+            "# or under SLURM",
+            shlex.join(["ssh", _THERE, f'sbatch --gres=gpu:1 --wrap "medkd train --resume --out {there}"']),
+            "",
+            "# bring it back: it then stands in the Learn tab, with its comparison",
+            shlex.join(["rsync", "-a", f"{_THERE}:{there}/", f"{here}/"]),
+        ]
+
+    def use_new(self, folder: Path) -> str:
+        """Put the model of a run to use; returns its id."""
+        from napari_medkd import learning
+
+        return learning.use_new(folder).id
+
+    def keep_old(self, folder: Path) -> None:
+        """Note that the model of a run is not wanted."""
+        from napari_medkd import learning
+
+        learning.keep_old(folder)
+
+    def roll_back(self) -> str:
+        """Put the model before the one in use to use again; returns its id."""
+        from napari_medkd import learning
+
+        return learning.roll_back()
+
+    def _choices(self, model: str) -> tuple[Choice, ...]:
+        from napari_medkd import learning
+        from src_training import recipes
+
+        known = recipes.load()
+        return tuple(
+            Choice(one, known[one.recipe].config.model_validate(one.options), _OURS | set(one.options))
+            for one in learning.methods(ModelStore().get(model))
+        )
+
+
+def _order(choice: Choice, config: BaseModel) -> Order:
+    """Return what is asked for: only what was set otherwise than the method has it."""
+    from napari_medkd.learning import Order
+
+    usual: dict[str, Any] = choice.config.model_dump(mode="json")
+    wanted: dict[str, Any] = config.model_dump(mode="json")
+    options = {name: value for name, value in wanted.items() if value != usual[name]}
+    return Order(method=choice.method.key, options=options)
+
+
+def _took(handle: runs.RunHandle, free_mb: float) -> Plan:
+    begun: float | None = None
+    ended: float | None = None
+    memory: float | None = None
+    for event in handle.poll():
+        if isinstance(event, events.Started):
+            begun = event.t
+        elif isinstance(event, events.Stage) and ended is None and event.index == 0:
+            begun = event.t  # from here on it did not wait for another run
+        elif isinstance(event, events.Metric) and "planned_mb" in event.values:
+            memory = max(memory or 0.0, event.values["planned_mb"])
+        elif isinstance(event, events.Finished):
+            ended = event.t
+    seconds = ended - begun if begun is not None and ended is not None else None
+    return Plan(seconds, memory, free_mb)
