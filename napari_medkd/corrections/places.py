@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from napari_medkd import settings as chosen
 from napari_medkd.corrections.outbox import Outbox
-from napari_medkd.corrections.store import CorrectionStore
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_medkd.corrections.store import CorrectionStore
 
 
 def folder() -> Path:
@@ -23,7 +24,12 @@ def outbox() -> Outbox:
 
 
 def open_store(database: str = "", arrays: str = "") -> CorrectionStore:
-    """Open a store: the one that is named, or that of the settings, or the user's own file."""
+    """Open a store: the one that is named, or that of the settings, or the user's own file.
+
+    SQLAlchemy is loaded only now: a window that collects nothing does without.
+    """
+    from napari_medkd.corrections.store import CorrectionStore
+
     if not database:
         settings = chosen.Settings.load()
         database = settings.corrections_database or str(folder() / "corrections.sqlite")

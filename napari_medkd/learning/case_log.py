@@ -78,7 +78,7 @@ def _digest(name: str) -> str:
 def _read(path: Path) -> list[CaseNote]:
     try:
         lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
+    except OSError:  # none yet; one that cannot be read is said when it is to be written
         return []
     notes = []
     for line in filter(None, lines):

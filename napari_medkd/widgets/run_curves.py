@@ -61,4 +61,5 @@ class RunCurves(QWidget):
 
 
 def _title(name: str) -> str:
-    return name.removeprefix(_MEASURED).replace("_", " ")
+    said = name.removeprefix(_MEASURED).replace("_", " ")
+    return said.replace("first iou", "first click").replace("last iou", "last click")

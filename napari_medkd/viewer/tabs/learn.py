@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
-from napari_medkd import runs, settings
+from napari_medkd import runs
+from napari_medkd.corrections import places
+from napari_medkd.viewer.collecting import SessionCollector
 from napari_medkd.viewer.learning import LearningHere
 from napari_medkd.widgets.learn_panel import LearnPanel
 
@@ -26,17 +28,23 @@ class LearnTab:
 
     def __init__(self, dock: MedkdDock) -> None:
         self._dock = dock
-        self.page = LearnPanel(
-            LearningHere(), dock.settings, settings.home() / "corrections", self._choose_folder
-        )
+        self.page = LearnPanel(LearningHere(), dock.settings, places.folder(), self._choose_folder)
         self.page.model_changed.connect(self._on_model)
         self.page.badge_changed.connect(self._on_badge)
+        self._collector = SessionCollector(dock.session, self._on_added, self.page.show_error, dock.dispatch)
+        self._collector.follow(dock.settings)
+        self.page.collecting_changed.connect(self._collector.follow)
         if runs.list_runs():
             self.page.refresh()  # a run that goes on is followed before anybody looks
 
     def close(self) -> None:
-        """Let go of the run that is followed; it goes on."""
+        """Let go of the run that is followed, which goes on, and of the corrections, which are kept."""
+        self._collector.close()
         self.page.monitor.let_go()
+
+    def _on_added(self) -> None:
+        if self.page.isVisible():
+            self.page.refresh()
 
     def _on_model(self, model_id: str) -> None:
         self._dock.settings.default_model = model_id
