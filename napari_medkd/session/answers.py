@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.inference.automatic import together
 from napari_medkd.inference.cache import EmbeddingCache
 from napari_medkd.session.lookahead import neighbours
+from napari_medkd.session.sweep import Sweep
 from napari_medkd.session.worker import Kind
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.segmenter import Embedding, Prediction, Seen, Segmenter
+    from napari_medkd.inference.volumetric import Ask
     from napari_medkd.session.worker import Worker
 
 _log = logging.getLogger(__name__)
+_OWN = tuple(kind for kind in Kind if kind not in (Kind.CUT, Kind.LOOK))  # those may be about other images
 
 
 class Answers:
@@ -47,7 +50,7 @@ class Answers:
 
     def use(self, volume: Volume | None, segmenter: Segmenter | None) -> None:
         """Ask `segmenter` about `volume` from now on; what is under way for others is dropped."""
-        for kind in Kind:
+        for kind in _OWN:
             self._worker.cancel(kind)
         self._volume, self._segmenter = volume, segmenter
 
@@ -61,7 +64,7 @@ class Answers:
         self._worker.cancel(Kind.AHEAD)
 
         def finish(result: Embedding | Exception) -> None:
-            done(_failure(result))
+            done(failure(result))
             if not isinstance(result, Exception) and self._worker.works_ahead:
                 slices, budget = volume.shape[plane.axis], self._cache.budget
                 self._encode_ahead(neighbours(plane, slices, budget, result.nbytes))
@@ -84,7 +87,7 @@ class Answers:
             embedding = self._embedding(volume, segmenter, prompt.plane)
             return self._decode(segmenter, embedding, prompt, previous)
 
-        self._worker.submit(Kind.ANSWER, work, lambda result: done(_failure(result) or result))
+        self._worker.submit(Kind.ANSWER, work, lambda result: done(failure(result) or result))
 
     def preview(self, prompt: Prompt, done: Callable[[Prediction | None], None]) -> None:
         """Answer in passing, only where the slice is encoded already; failures are silence."""
@@ -102,6 +105,28 @@ class Answers:
             done(None if isinstance(result, Exception) else result)
 
         self._worker.submit(Kind.PREVIEW, work, finish)
+
+    def asking(self, volume: Volume, segmenter: Segmenter) -> Ask:
+        """Return what answers prompts on the worker's thread, for a sweep: slices are encoded once."""
+
+        def ask(prompt: Prompt, previous: Seen | None) -> Prediction:
+            return segmenter.predict(self._embedding(volume, segmenter, prompt.plane), prompt, previous)
+
+        return ask
+
+    def look(self, volume: Volume, segmenter: Segmenter, plane: Plane) -> Embedding:
+        """Encode a slice on the worker's thread for one look: it takes nobody's place in memory."""
+        return self._cached(volume, segmenter, plane) or segmenter.embed(volume, plane)
+
+    def prepare_sweep(
+        self,
+        items: Iterator[Any],
+        taken: Callable[[Any], None],
+        over: Callable[[MedkdError | None], None],
+        kind: Kind = Kind.SWEEP,
+    ) -> Sweep:
+        """Return what works through `items` on the worker's thread; see `Sweep`."""
+        return Sweep(self._worker, items, taken, lambda error: over(failure(error)), kind)
 
     def is_encoded(self, plane: Plane) -> bool:
         """Tell whether a slice can be asked about without encoding it first."""
@@ -166,7 +191,7 @@ class Answers:
         return self._volume, self._segmenter
 
 
-def _failure(result: object) -> MedkdError | None:
+def failure(result: object) -> MedkdError | None:
     """Return what went wrong, as a sentence, with the original error as its cause; None where nothing did."""
     if not isinstance(result, Exception):
         return None
@@ -174,11 +199,11 @@ def _failure(result: object) -> MedkdError | None:
         return result
     _log.error("The model failed.", exc_info=result)
     if isinstance(result, MemoryError):
-        failure = MedkdError("There is not enough memory for this model.", "Choose a smaller model.")
+        error = MedkdError("There is not enough memory for this model.", "Choose a smaller model.")
     else:
-        failure = MedkdError(
+        error = MedkdError(
             f"The model failed: {type(result).__name__}: {result}.",
             "Try again or choose another model; the details can be copied from the panel.",
         )
-    failure.__cause__ = result
-    return failure
+    error.__cause__ = result
+    return error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -14,10 +14,13 @@ from napari_medkd.session.history import Draft
 from napari_medkd.session.worker import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.segmenter import Prediction, Segmenter
     from napari_medkd.session.state import Proposal
+    from napari_medkd.session.sweep import Sweep
     from napari_medkd.session.worker import Worker
 
 
@@ -51,6 +54,8 @@ class Current:
         self.answers = Answers(worker, cache_bytes)
         self._encoding: set[Kind] = set()  # what waits for a slice to be encoded
         self.is_awaiting = False  # whether an answer to `prompt` is wanted and has not come
+        self._sweep: Sweep | None = None
+        self._swept: Callable[[MedkdError | None], None] = lambda error: None
 
     @property
     def is_encoding(self) -> bool:
@@ -62,6 +67,7 @@ class Current:
 
         What is under way is dropped; whoever still wants an answer asks again.
         """
+        self.stop_sweep()
         self.volume, self.segmenter = volume, segmenter
         self._encoding.clear()
         self._show_preview(None)
@@ -95,7 +101,8 @@ class Current:
         self.ask()
 
     def show(self, prompt: Prompt | None, proposal: Proposal | None) -> None:
-        """Make this the object in hand; an answer that is on its way to another is dropped."""
+        """Make this the object in hand; an answer that is on its way to another is dropped, a sweep ends."""
+        self.stop_sweep()
         self.answers.cancel(Kind.ANSWER)
         self._encoding.discard(Kind.ANSWER)
         self.is_awaiting = False
@@ -105,6 +112,45 @@ class Current:
             self.prompt_changed.emit(prompt)
         if is_other_proposal:
             self.proposal_changed.emit(proposal)
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether slices of the object in hand are still coming."""
+        return self._sweep is not None
+
+    def sweep(
+        self,
+        items: Iterator[Any],
+        taken: Callable[[Any], None],
+        over: Callable[[MedkdError | None], None],
+    ) -> None:
+        """Give `taken` one item after another from the worker's thread, then call `over`.
+
+        What ends it early (`stop_sweep`, another object, image or model) calls `over` as well; where the
+        model failed, it is called with the error.
+        """
+
+        def finish(error: MedkdError | None) -> None:
+            self._sweep = None
+            over(error)
+            self._on_result(error)
+
+        self._swept = over
+        sweep = self.answers.prepare_sweep(items, taken, finish)
+        self._sweep = sweep
+        sweep.start()
+
+    def stop_sweep(self) -> None:
+        """Let no more slices come."""
+        sweep, self._sweep = self._sweep, None
+        if sweep is not None:
+            sweep.stop()
+            self._swept(None)
+
+    def grow(self, proposal: Proposal) -> None:
+        """Show the object in hand with other slices besides the one that is spoken about."""
+        self.proposal = proposal
+        self.proposal_changed.emit(proposal)
 
     def ask(self) -> None:
         """Ask the model about the prompt; where there is no model the prompt waits for one."""
@@ -157,8 +203,9 @@ class Current:
         self._encoding.discard(Kind.ANSWER)
         self.is_awaiting = False
         if not isinstance(result, MedkdError) and self.prompt is not None:
-            object_id = self.proposal.object_id if self.proposal is not None else None
-            self.show(self.prompt, prompting.answered(self.prompt, result, 0, object_id))
+            shown = self.proposal
+            known = (shown.object_id, shown.stack) if shown is not None else (None, None)
+            self.show(self.prompt, prompting.answered(self.prompt, result, 0, *known))
         self._on_result(result if isinstance(result, MedkdError) else None)
 
     def _on_result(self, error: MedkdError | None) -> None:

@@ -41,6 +41,17 @@ MIGRATIONS: list[tuple[str, ...]] = [
         "CREATE INDEX object_operation ON object (operation)",
     ),
     ("ALTER TABLE object ADD COLUMN correction TEXT NOT NULL DEFAULT ''",),
+    (
+        """CREATE TABLE section (
+            object INTEGER NOT NULL,
+            axis INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            mask BLOB NOT NULL,
+            prompt BLOB NOT NULL,
+            score REAL
+        )""",
+        "CREATE INDEX section_object ON section (object)",
+    ),
 ]
 _IN_USE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BROKEN = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}

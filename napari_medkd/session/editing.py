@@ -11,17 +11,20 @@ import numpy as np
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.session.diff import Diff
 from napari_medkd.session.history import Change, Step
-from napari_medkd.session.labels import is_one_of, plan_write, set_where
-from napari_medkd.session.objects import losses, own_pixels
+from napari_medkd.session.labels import is_one_of, plan_writes, set_where
+from napari_medkd.session.objects import losses, own_pixels, with_masks
 from napari_medkd.session.packing import PackedMask
+from napari_medkd.session.stack import Stack
 from napari_medkd.session.state import CommitResult, CommittedObject, LockedClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from napari_medkd.core.geometry import Plane
     from napari_medkd.session.diff import Voxels
+    from napari_medkd.session.labels import Writing
     from napari_medkd.session.replay import Contents
     from napari_medkd.session.state import OverlapRule, Proposal
 
@@ -42,42 +45,45 @@ def commit(
     """
     table, reopened = contents.table, contents.reopened
     active = table[table.active]
-    _check_unlocked(contents, active.value)
-    if not proposal.mask.any():
+    check_unlocked(contents, active.value)
+    if proposal.is_empty:
         raise InvalidPrompt("The proposal is empty: there is nothing to commit.", "Add or change a prompt.")
-    writing = plan_write(labels, proposal.plane, proposal.mask, table, rule)
-    if not writing.mask.any():
+    writings = plan_writes(labels, proposal.masks(), table, rule)
+    protected = sum(writing.protected for _, writing in writings)
+    written = sum(int(np.count_nonzero(writing.mask)) for _, writing in writings)
+    if not written:
         raise InvalidPrompt(
-            f"All {writing.protected} pixels of the proposal are protected: other classes hold them.",
+            f"All {protected} pixels of the proposal are protected: other classes hold them.",
             "Unlock those classes or choose to overwrite.",
         )
     number = reopened.id if reopened is not None else contents.last_id + 1
     model_id = proposal.prediction.model_id if proposal.prediction else ""
     if proposal.prediction is None and reopened is not None:
         model_id = reopened.model_id
+    mask, stack = _as_written(proposal, writings)
     made = CommittedObject.of(
-        number, active.value, proposal.prompt, writing.mask, proposal.score, model_id, correction
+        number, active.value, proposal.prompt, mask, proposal.score, model_id, correction, stack
     )
     after = table.adding(table.next_name()) if next_class else table
     step = Step(
         f"commit of {active.name}",
-        writing.diff,
-        (*losses(contents.objects, writing.overwritten), Change(None, made)),
+        Diff.joined([writing.diff for _, writing in writings if writing.diff is not None]),
+        (*losses(contents.objects, overwritten(writing for _, writing in writings)), Change(None, made)),
         (table, after.activating(after.classes[-1].value)) if next_class else None,
         Change(reopened, None) if reopened is not None else None,
         touches_draft=True,
         committed=number,
     )
-    return step, CommitResult(number, int(writing.mask.sum()), writing.protected)
+    return step, CommitResult(number, written, protected)
 
 
 def reopen(labels: Labels, contents: Contents, found: CommittedObject) -> Step:
     """Take a committed object out of the labels, to be corrected."""
-    _check_unlocked(contents, found.value)
+    check_unlocked(contents, found.value)
     table = contents.table
     return Step(
         f"reopening of {table[found.value].name}",
-        _erasing(labels, found, own_pixels(found, contents.objects)),
+        _erasing(labels, found.value, own_pixels(found, contents.objects)),
         (Change(found, None),),
         (table, table.activating(found.value)) if table.active != found.value else None,
         Change(None, found),
@@ -89,12 +95,13 @@ def put_back(labels: Labels, contents: Contents) -> Step:
     """Give up correcting: the reopened object stands again as it was, where nobody took its place."""
     found = contents.reopened
     assert found is not None
-    packed = found.packed_mask
-    free = 0, found.value
-    diff, standing = set_where(labels, found.plane, packed.corner, packed.crop(), found.value, free)
-    mask = np.zeros(packed.shape, np.bool_)
-    mask[packed.window] = standing
-    back = replace(found, packed_mask=PackedMask.of(mask)) if mask.any() else None
+    diffs, left = [], {}
+    for plane, packed in found.sheets:
+        diff, standing = set_where(labels, plane, packed.corner, packed.crop(), found.value, (0, found.value))
+        diffs += [diff] if diff is not None else []
+        left[plane.index] = packed.holding(standing)
+    diff = Diff.joined(diffs)
+    back = with_masks(found, left)
     return Step(
         "discard",
         diff,
@@ -129,9 +136,9 @@ def put_back_meanwhile(labels: Labels, contents: Contents) -> Iterator[None]:
 def delete(labels: Labels, contents: Contents, found: list[CommittedObject]) -> Step:
     """Take objects out of the labels; what others of their class hold too stays."""
     for one in found:
-        _check_unlocked(contents, one.value)
+        check_unlocked(contents, one.value)
     leaving = [one.id for one in found]
-    parts = [_erasing(labels, one, own_pixels(one, contents.objects, leaving)) for one in found]
+    parts = [_erasing(labels, one.value, own_pixels(one, contents.objects, leaving)) for one in found]
     diff = Diff.joined([part for part in parts if part is not None])
     names = contents.table[found[0].value].name if len(found) == 1 else f"{len(found)} objects"
     return Step(f"deletion of {names}", diff, tuple(Change(one, None) for one in found))
@@ -172,9 +179,37 @@ def paint(labels: Labels, contents: Contents, indices: tuple[NDArray[np.intp], .
     return Painting(refused, Step("paint", diff, tuple(losses(contents.objects, (z, y, x))), classes))
 
 
-def _erasing(labels: Labels, found: CommittedObject, pixels: NDArray[np.bool_]) -> Diff | None:
-    """Return the change to background of some pixels of an object's bounding box."""
-    return set_where(labels, found.plane, found.packed_mask.corner, pixels, 0, only=(found.value,))[0]
+def _as_written(
+    proposal: Proposal, writings: list[tuple[Plane, Writing]]
+) -> tuple[NDArray[np.bool_], Stack | None]:
+    """Return the pixels of a proposal as they come to stand: of the slice in hand, and of the others."""
+    written = {plane.index: writing.mask for plane, writing in writings}
+    mask = written.pop(proposal.plane.index, np.zeros_like(proposal.mask))
+    if proposal.stack is None:
+        return mask, None
+    sections = {
+        index: replace(proposal.stack.sections[index], mask=PackedMask.of(pixels))
+        for index, pixels in written.items()
+        if pixels.any()
+    }
+    return mask, Stack(proposal.stack.axis).having(sections)
+
+
+def overwritten(writings: Iterable[Writing]) -> Voxels:
+    """Return the voxels (z, y, x) that other classes lose on several slices."""
+    parts = [writing.overwritten for writing in writings]
+    z, y, x = (np.concatenate([part[axis] for part in parts]) for axis in range(3))
+    return z, y, x
+
+
+def _erasing(
+    labels: Labels, value: int, parts: list[tuple[Plane, PackedMask, NDArray[np.bool_]]]
+) -> Diff | None:
+    """Return the change to background of some pixels of the bounding boxes of an object's slices."""
+    diffs = [
+        set_where(labels, plane, mask.corner, pixels, 0, only=(value,))[0] for plane, mask, pixels in parts
+    ]
+    return Diff.joined([diff for diff in diffs if diff is not None])
 
 
 def _free_name(value: int, taken: list[str]) -> str:
@@ -186,7 +221,8 @@ def _unravel(flat: NDArray[np.intp], shape: tuple[int, ...]) -> Voxels:
     return z, y, x
 
 
-def _check_unlocked(contents: Contents, value: int) -> None:
+def check_unlocked(contents: Contents, value: int) -> None:
+    """Raise `LockedClass` where a class must not be touched."""
     if value in contents.table.locked:
         raise LockedClass(
             f"{contents.table[value].name} is locked, so it cannot be changed.", "Unlock it first."

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from napari_medkd.inference.preprocess import Frame
     from napari_medkd.session.classes import ClassTable
     from napari_medkd.session.diff import Diff
+    from napari_medkd.session.stack import Stack
     from napari_medkd.session.state import CommittedObject
+    from napari_medkd.session.suggestion import Key
 
 _OVERHEAD = 256  # bytes of a step besides its data, about
 _LARGEST_HALF = 6e4  # float16 ends at 65504
@@ -45,6 +47,8 @@ class Draft:
         What the candidates show, where the model found them by itself.
     awaits : bool
         Whether the answer to the prompt was still to come, so that it must be asked again.
+    stack : Stack or None
+        The other slices of an object of the volume.
     """
 
     prompt: bytes
@@ -59,6 +63,7 @@ class Draft:
     object_id: int | None = None
     awaits: bool = False
     names: tuple[str, ...] = ()
+    stack: Stack | None = None
 
     @classmethod
     def of(cls, prompt: Prompt, proposal: Proposal | None, awaits: bool) -> Draft:
@@ -68,8 +73,14 @@ class Draft:
             return cls(packed, awaits=awaits)
         answer = proposal.prediction
         if answer is None:
-            mask = PackedMask.of(proposal.mask)
-            return cls(packed, (mask,), score=proposal.score, object_id=proposal.object_id, awaits=awaits)
+            return cls(
+                packed,
+                (PackedMask.of(proposal.mask),),
+                score=proposal.score,
+                object_id=proposal.object_id,
+                awaits=awaits,
+                stack=proposal.stack,
+            )
         half = np.clip(answer.logits, -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
         return cls(
             packed,
@@ -84,13 +95,15 @@ class Draft:
             proposal.object_id,
             awaits,
             answer.names,
+            proposal.stack,
         )
 
     @classmethod
     def of_object(cls, found: CommittedObject, is_reopened: bool) -> Draft:
         """Return the draft that a committed object was made from."""
         object_id = found.id if is_reopened else None
-        return cls(found.packed_prompt, (found.packed_mask,), score=found.score, object_id=object_id)
+        mask = (found.packed_mask,)
+        return cls(found.packed_prompt, mask, score=found.score, object_id=object_id, stack=found.stack)
 
     def unpack(self) -> tuple[Prompt, Proposal | None]:
         """Return the prompt and the proposal, None where no answer had come."""
@@ -105,12 +118,15 @@ class Draft:
             logits = raw.astype(np.float32)
             answer = Prediction(prompt, masks, self.scores, logits, self.model_id, self.frame, self.names)
             mask = prompt.edits.apply(mask) if prompt.edits is not None else mask
-        return prompt, Proposal(prompt, mask, self.choice, len(masks), self.score, answer, self.object_id)
+        count = len(masks)
+        shown = Proposal(prompt, mask, self.choice, count, self.score, answer, self.object_id, self.stack)
+        return prompt, shown
 
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
-        return len(self.prompt) + len(self.logits) + sum(mask.nbytes for mask in self.masks)
+        others = self.stack.nbytes if self.stack is not None else 0
+        return len(self.prompt) + len(self.logits) + sum(mask.nbytes for mask in self.masks) + others
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,8 @@ class Step:
         it is undone. Whoever takes the step swaps it, so that an answer that came late is kept, too.
     committed : int or None
         The id of the object that the step commits.
+    rejected : tuple of Key
+        The suggestions that the step rejects.
     operation : int
         Its row in the journal; 0 where it is not journalled.
     """
@@ -163,6 +181,7 @@ class Step:
     touches_draft: bool = False
     draft: Draft | None = None
     committed: int | None = None
+    rejected: tuple[Key, ...] = ()
     operation: int = 0
 
     @property

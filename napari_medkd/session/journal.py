@@ -149,13 +149,19 @@ class Journal:
 
     def _insert_object(self, number: int, role: str, found: CommittedObject) -> None:
         mask = found.packed_mask.to_bytes()
-        self._connection.execute(
+        row = self._connection.execute(
             "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(number, role, found.id, found.value, found.packed_prompt, mask, found.score),
                 *(found.model_id, found.correction),
             ),
-        )
+        ).lastrowid
+        if found.stack is not None:
+            axis, sections = found.stack.axis, found.stack.sections
+            rows = (
+                (row, axis, at, one.mask.to_bytes(), one.prompt, one.score) for at, one in sections.items()
+            )
+            self._connection.executemany("INSERT INTO section VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def find(folder: Path, content_id: str) -> tuple[Journal | None, Replay | None, list[Obstacle]]:

@@ -14,6 +14,8 @@ from napari_medkd.session.packing import bounding_box
 from napari_medkd.session.state import OverlapConflict, OverlapRule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
@@ -89,6 +91,28 @@ def plan_write(
     rows, columns = np.nonzero(other & ~protected)
     taken = on_plane(plane, rows + corner[0], columns + corner[1])
     return Writing(written, diff, taken, int(np.count_nonzero(protected)))
+
+
+def plan_writes(
+    labels: NDArray[np.uint16],
+    masks: Iterable[tuple[Plane, NDArray[np.bool_]]],
+    classes: ClassTable,
+    rule: OverlapRule,
+) -> list[tuple[Plane, Writing]]:
+    """Work out what writing an object of several slices would do, a slice at a time.
+
+    Raises `OverlapConflict` with the voxels of all of them where the rule is to ask.
+    """
+    writings, conflicts = [], []
+    for plane, mask in masks:
+        try:
+            writings.append((plane, plan_write(labels, plane, mask, classes, rule)))
+        except OverlapConflict as conflict:
+            conflicts.append(conflict)
+    if conflicts:
+        names = dict.fromkeys(name for conflict in conflicts for name in conflict.names)
+        raise OverlapConflict(sum(conflict.voxels for conflict in conflicts), tuple(names))
+    return writings
 
 
 def set_where(

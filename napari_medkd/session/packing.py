@@ -69,6 +69,12 @@ class PackedMask:
         mask[self.window] = self.crop()
         return mask
 
+    def holding(self, pixels: NDArray[np.bool_]) -> PackedMask:
+        """Return the mask with other pixels in its bounding box, (height, width)."""
+        mask = np.zeros(self.shape, np.bool_)
+        mask[self.window] = pixels
+        return PackedMask.of(mask)
+
     @property
     def nbytes(self) -> int:
         """Memory it takes."""

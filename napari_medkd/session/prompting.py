@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, InvalidPrompt
 from napari_medkd.inference.automatic import chosen_targets
+from napari_medkd.inference.volumetric import seen_of
 from napari_medkd.session.state import PendingProposal, Proposal
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.inference.segmenter import Prediction, Seen, Segmenter
+    from napari_medkd.session.stack import Stack
 
 
 def check(prompt: Prompt, shape: tuple[int, int, int], segmenter: Segmenter | None) -> None:
@@ -90,13 +92,19 @@ def painted(prompt: Prompt, shown: Proposal | None, shape: tuple[int, int]) -> P
     return replace(shown, prompt=prompt, mask=mask)
 
 
-def answered(prompt: Prompt, prediction: Prediction, choice: int, object_id: int | None) -> Proposal:
+def answered(
+    prompt: Prompt,
+    prediction: Prediction,
+    choice: int,
+    object_id: int | None,
+    stack: Stack | None = None,
+) -> Proposal:
     """Return the proposal of one of the model's candidates; what was painted meanwhile outlives it."""
     mask = prediction.masks[choice]
     if prompt.edits is not None:
         mask = prompt.edits.apply(mask)
-    score = prediction.scores[choice]
-    return Proposal(prompt, mask, choice, len(prediction.masks), score, prediction, object_id)
+    score, count = prediction.scores[choice], len(prediction.masks)
+    return Proposal(prompt, mask, choice, count, score, prediction, object_id, stack)
 
 
 def cycled(proposal: Proposal, step: int) -> Proposal | None:
@@ -104,27 +112,33 @@ def cycled(proposal: Proposal, step: int) -> Proposal | None:
     if proposal.prediction is None or proposal.candidates < 2:
         return None
     choice = (proposal.choice + step) % proposal.candidates
-    return answered(proposal.prompt, proposal.prediction, choice, proposal.object_id)
+    return answered(proposal.prompt, proposal.prediction, choice, proposal.object_id, proposal.stack)
 
 
 def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) -> Seen | None:
     """Return what stands behind the mask on the screen where `prompt` refines it, for the same model.
 
-    Not where a prompt was moved or taken away: the old mask would still say it.
+    Not where a prompt was moved or taken away: the old mask would still say it. A slice that was found from
+    its neighbours has its mask behind it.
     """
-    if shown is None or shown.prediction is None or "mask" not in segmenter.card.capabilities:
+    if shown is None or "mask" not in segmenter.card.capabilities or not _adds_only(shown.prompt, prompt):
         return None
-    old = shown.prompt
-    adds_only = (
+    if shown.prediction is None:
+        is_found = shown.stack is not None and shown.prompt.is_empty and prompt.box is None
+        return seen_of(shown.mask, segmenter.card) if is_found and shown.mask.any() else None
+    if shown.prediction.model_id != segmenter.card.id:
+        return None
+    return shown.prediction.seen(shown.choice)
+
+
+def _adds_only(old: Prompt, prompt: Prompt) -> bool:
+    return (
         old.plane == prompt.plane
         and old.box in (None, prompt.box)
         and old.lasso in (None, prompt.lasso)
         and set(old.points) <= set(prompt.points)
         and set(old.scribbles) <= set(prompt.scribbles)
     )
-    if shown.prediction.model_id != segmenter.card.id or not adds_only:
-        return None
-    return shown.prediction.seen(shown.choice)
 
 
 def nothing_open() -> InvalidPrompt:
@@ -142,7 +156,13 @@ def not_committed(prompt: Prompt) -> PendingProposal:
 
 def covers(proposal: Proposal | None, position: tuple[int, int, int]) -> bool:
     """Tell whether the voxel (z, y, x) lies in the mask of a proposal."""
-    if proposal is None or position[proposal.plane.axis] != proposal.plane.index:
+    if proposal is None:
         return False
     rows, columns = proposal.plane.in_plane
-    return bool(proposal.mask[position[rows], position[columns]])
+    index, mask = position[proposal.plane.axis], proposal.mask
+    if index != proposal.plane.index:
+        section = proposal.stack.sections.get(index) if proposal.stack is not None else None
+        if section is None:
+            return False
+        mask = section.mask.unpack()
+    return bool(mask[position[rows], position[columns]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_medkd.session.classes import ClassTable
@@ -12,6 +12,7 @@ from napari_medkd.session.database import Obstacle, Unusable
 from napari_medkd.session.diff import Diff
 from napari_medkd.session.history import Change, Draft, Step
 from napari_medkd.session.packing import PackedMask, unpack_prompt
+from napari_medkd.session.stack import Section, Stack
 from napari_medkd.session.state import CommittedObject, LabelClass
 
 if TYPE_CHECKING:
@@ -98,11 +99,13 @@ def read(connection: sqlite3.Connection) -> Replay | None:
     """Replay a journal; None for one that was never begun. Raises `Unusable` where a row makes no sense."""
     sides: dict[int, Sides] = {}
     try:
-        for operation, role, *values in connection.execute(
-            "SELECT operation, role, id, value, prompt, mask, score, model, correction FROM object"
+        stacks = _stacks(connection)
+        for row, operation, role, *values in connection.execute(
+            "SELECT rowid, operation, role, id, value, prompt, mask, score, model, correction FROM object"
             " ORDER BY rowid"
         ):
-            sides.setdefault(operation, {}).setdefault(role, []).append(_object(*values))
+            found = replace(_object(*values), stack=stacks.get(row))
+            sides.setdefault(operation, {}).setdefault(role, []).append(found)
         return _follow_rows(connection, sides)
     except (ValueError, KeyError, TypeError, zlib.error) as error:
         raise Unusable(Obstacle.DAMAGED) from error
@@ -164,6 +167,18 @@ def _with_objects(step: Step, sides: Sides) -> Step:
     elif was_open is not None:
         step.draft = Draft.of_object(was_open, is_reopened=True)
     return step
+
+
+def _stacks(connection: sqlite3.Connection) -> dict[int, Stack]:
+    """Read the other slices of objects of the volume, by the row of the object."""
+    stacks: dict[int, Stack] = {}
+    sections: dict[int, dict[int, Section]] = {}
+    for row, axis, position, mask, prompt, score in connection.execute(
+        "SELECT object, axis, position, mask, prompt, score FROM section"
+    ):
+        stacks[row] = Stack(axis)
+        sections.setdefault(row, {})[position] = Section(PackedMask.from_bytes(mask), score, prompt)
+    return {row: stack.having(sections[row]) for row, stack in stacks.items()}
 
 
 def _object(

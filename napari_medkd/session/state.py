@@ -10,14 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.session.packing import PackedMask, pack_prompt, unpack_prompt
+from napari_medkd.session.stack import sheets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.inference.segmenter import Prediction
+    from napari_medkd.session.stack import Stack
 
 
 class State(Enum):
@@ -78,6 +82,8 @@ class Proposal:
         The model's answer; None while it is on its way or where the mask was only painted.
     object_id : int or None
         The committed object that was reopened, if it is one.
+    stack : Stack or None
+        Its other slices, where it is an object of the volume.
     """
 
     prompt: Prompt
@@ -87,11 +93,25 @@ class Proposal:
     score: float | None = None
     prediction: Prediction | None = None
     object_id: int | None = None
+    stack: Stack | None = None
 
     @property
     def plane(self) -> Plane:
-        """The slice that it lies on."""
+        """The slice that it lies on; of an object of the volume, the one in hand."""
         return self.prompt.plane
+
+    def masks(self) -> Iterator[tuple[Plane, NDArray[np.bool_]]]:
+        """Yield every slice that it has pixels on, with its (rows, columns) mask."""
+        if self.mask.any():
+            yield self.plane, self.mask
+        if self.stack is not None:
+            for index, one in self.stack.sections.items():
+                yield self.stack.plane(index), one.mask.unpack()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no pixel, on any slice."""
+        return not self.mask.any() and (self.stack is None or not self.stack.sections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +136,8 @@ class CommittedObject:
         Who proposed it; empty where it was painted by hand.
     correction : str
         Id of the correction that was kept of it; empty where none was.
+    stack : Stack or None
+        Its other slices, where it is an object of the volume.
     """
 
     id: int
@@ -126,6 +148,7 @@ class CommittedObject:
     score: float | None
     model_id: str
     correction: str = ""
+    stack: Stack | None = None
 
     @classmethod
     def of(
@@ -137,10 +160,11 @@ class CommittedObject:
         score: float | None,
         model_id: str,
         correction: str = "",
+        stack: Stack | None = None,
     ) -> CommittedObject:
         """Pack an object's prompt and its (rows, columns) mask."""
         packed = pack_prompt(prompt), PackedMask.of(mask)
-        return cls(id, value, prompt.plane, *packed, score, model_id, correction)
+        return cls(id, value, prompt.plane, *packed, score, model_id, correction, stack)
 
     @property
     def prompt(self) -> Prompt:
@@ -149,13 +173,19 @@ class CommittedObject:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Its (rows, columns) pixels, a new copy each time."""
+        """Its (rows, columns) pixels on `plane`, a new copy each time."""
         return self.packed_mask.unpack()
+
+    @property
+    def sheets(self) -> tuple[tuple[Plane, PackedMask], ...]:
+        """Every slice that it has pixels on, with these."""
+        return sheets(self.plane, self.packed_mask, self.stack)
 
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
-        return len(self.packed_prompt) + self.packed_mask.nbytes
+        others = self.stack.nbytes if self.stack is not None else 0
+        return len(self.packed_prompt) + self.packed_mask.nbytes + others
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,11 @@ class Kind(IntEnum):
 
     ANSWER = 0
     PREVIEW = 1
-    ENCODE = 2
-    AHEAD = 3
+    CUT = 2
+    ENCODE = 3
+    SWEEP = 4
+    LOOK = 5
+    AHEAD = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,28 @@
+"""Objects through volumes: slices prompt their neighbours, or are filled in between."""
+
+from napari_medkd.inference.volumetric.handover import seen_of
+from napari_medkd.inference.volumetric.propagation import (
+    Anchor,
+    Ask,
+    Ended,
+    Found,
+    interpolate,
+    propagate,
+)
+from napari_medkd.inference.volumetric.rules import Rules, Why
+from napari_medkd.inference.volumetric.stretches import Reach, Stretch, stretches
+
+__all__ = [
+    "Anchor",
+    "Ask",
+    "Ended",
+    "Found",
+    "Reach",
+    "Rules",
+    "Stretch",
+    "Why",
+    "interpolate",
+    "propagate",
+    "seen_of",
+    "stretches",
+]

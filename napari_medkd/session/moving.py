@@ -1,0 +1,81 @@
+"""An object of several slices in hand: one slice at a time is spoken about, the others wait in its stack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medkd.core.prompts import Prompt
+from napari_medkd.inference.volumetric import Anchor
+from napari_medkd.session.packing import PackedMask, pack_prompt, unpack_prompt
+from napari_medkd.session.stack import Section, Stack
+from napari_medkd.session.state import Proposal
+
+if TYPE_CHECKING:
+    from napari_medkd.core.geometry import Plane
+
+
+def can_move(proposal: Proposal | None, plane: Plane) -> bool:
+    """Tell whether a prompt on `plane` is about the object in hand, another slice of it."""
+    return proposal is not None and proposal.stack is not None and proposal.stack.axis == plane.axis
+
+
+def moved(proposal: Proposal, plane: Plane, shape: tuple[int, int, int]) -> Proposal:
+    """Return an object with another slice in hand; the one that was becomes part of its stack."""
+    stack = kept(proposal)
+    section = stack.get(plane)
+    if section is None:
+        mask = np.zeros(plane.shape(shape), np.bool_)
+        return Proposal(Prompt(plane), mask, object_id=proposal.object_id, stack=stack)
+    prompt = unpack_prompt(section.prompt) if section.is_given else Prompt(plane)
+    return Proposal(
+        prompt,
+        section.mask.unpack(),
+        score=section.score,
+        object_id=proposal.object_id,
+        stack=stack.without([plane.index]),
+    )
+
+
+def kept(proposal: Proposal) -> Stack:
+    """Return every slice of an object as a stack, the one in hand included where it holds anything."""
+    stack = proposal.stack or Stack(proposal.plane.axis)
+    if not proposal.mask.any():
+        return stack
+    section = Section(PackedMask.of(proposal.mask), proposal.score, pack_prompt(proposal.prompt))
+    return stack.having({proposal.plane.index: section})
+
+
+def prompt_on(plane: Plane, prompt: Prompt | None, proposal: Proposal | None) -> Prompt:
+    """Return what was said on a slice about the object in hand, to say more; an empty prompt for nothing."""
+    if prompt is not None and prompt.plane == plane:
+        return prompt
+    if proposal is None or proposal.stack is None:
+        return Prompt(plane)
+    section = proposal.stack.get(plane)
+    return unpack_prompt(section.prompt) if section is not None and section.is_given else Prompt(plane)
+
+
+def anchors(proposal: Proposal) -> dict[int, Anchor]:
+    """Return the slices of an object that others follow: those that the user said something on."""
+    stack = kept(proposal)
+    found = {index: Anchor(stack.sections[index].mask.unpack()) for index in stack.given}
+    answer = proposal.prediction
+    if answer is not None and proposal.mask.any():
+        found[proposal.plane.index] = Anchor(proposal.mask, answer.seen(proposal.choice))
+    return found
+
+
+def emptied(proposal: Proposal, plane: Plane) -> Proposal:
+    """Return an object with nothing on the slice in hand: all that was said there was taken back."""
+    return replace(
+        proposal,
+        prompt=Prompt(plane),
+        mask=np.zeros_like(proposal.mask),
+        choice=0,
+        candidates=1,
+        score=None,
+        prediction=None,
+    )
