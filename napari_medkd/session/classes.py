@@ -79,6 +79,13 @@ class ClassTable:
         classes = sorted((*self.classes, made), key=lambda found: found.value)
         return replace(self, classes=tuple(classes))
 
+    def having(self, name: str) -> ClassTable:
+        """Return the table with the class of a name active, made where it is not there; "" for no other."""
+        if not name:
+            return self
+        table = self if name in {found.name for found in self.classes} else self.adding(name)
+        return table.activating(next(found.value for found in table.classes if found.name == name))
+
     def changing(self, value: int, **changes: Any) -> ClassTable:
         """Return the table with other fields of one class."""
         old = self[value]

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
+from napari_medkd.core.prompts import Prompt
 from napari_medkd.corrections.marks import Mark, marks_of
 from napari_medkd.corrections.record import Correction
 from napari_medkd.errors import StorageError
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
+    from napari_medkd.session.accepting import Kept
     from napari_medkd.session.history import Change, Step
     from napari_medkd.session.state import CommittedObject, LabelClass, Proposal
 
@@ -119,6 +120,23 @@ class Collecting:
         )
         self._try(lambda keeper: keeper.add(given))
 
+    def add_suggested(self, id: str, volume: Volume, kept: Kept, label: LabelClass) -> None:
+        """Keep what was accepted of a model's suggestions on a slice, without another look at the model."""
+        given = Correction.of(
+            volume,
+            Prompt(kept.plane),
+            kept.accepted,
+            label=label.name,
+            proposal=kept.suggested,
+            first=kept.suggested,
+            id=id,
+            value=label.value,
+            model=kept.model_id,
+            score=kept.score,
+            annotator=self.annotator,
+        )
+        self._try(lambda keeper: keeper.add(given))
+
     def follow_step(self, step: Step, *, backwards: bool = False, again: bool = False) -> None:
         """Take corrections back whose objects a step takes away, and bring those back that it brings back.
 
@@ -132,14 +150,14 @@ class Collecting:
             Whether it was done again: then what was committed comes back, too.
         """
         before, after = _corrections(step, after=backwards), _corrections(step, after=not backwards)
-        made, replaced = _committed(step), _replaced(step)
+        made, replaced = _made(step), _replaced(step)
         for name in sorted(before - after - {replaced}):
-            if backwards and name == made:
+            if backwards and name in made:
                 self._try(lambda keeper, name=name: keeper.withdraw(name))  # type: ignore[misc]
             else:
                 self._try(lambda keeper, name=name: keeper.drop(name))  # type: ignore[misc]
         for name in sorted(after - before - {replaced}):
-            if backwards or again or name != made:
+            if backwards or again or name not in made:
                 self._try(lambda keeper, name=name: keeper.restore(name))  # type: ignore[misc]
 
     def _try(self, act: Callable[[Keeper], None]) -> None:
@@ -168,10 +186,10 @@ def _corrections(step: Step, after: bool) -> set[str]:
     return {side.correction for side in sides if side is not None} - {""}
 
 
-def _committed(step: Step) -> str:
-    """Return the correction that a commit made; empty for any other step."""
-    made = (change.after for change in step.objects)
-    return next((one.correction for one in made if one is not None and one.id == step.committed), "")
+def _made(step: Step) -> set[str]:
+    """Return the corrections that a step made: of the objects that were not there before it."""
+    made = (change.after for change in step.objects if change.before is None)
+    return {one.correction for one in made if one is not None} - {""}
 
 
 def _replaced(step: Step) -> str:

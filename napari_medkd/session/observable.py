@@ -11,6 +11,7 @@ from napari_medkd.session.collecting import Collecting
 from napari_medkd.session.current import Current
 from napari_medkd.session.history import History
 from napari_medkd.session.state import OverlapRule, State
+from napari_medkd.session.suggestions import Suggestions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,10 @@ class ObservableSession:
         self.collecting = Collecting(self.notified.emit)  # keeps corrections once it is given a keeper
         self._current.prompt_changed.connect(self.collecting.follow_prompt)
         self._current.proposal_changed.connect(self.collecting.follow_proposal)
+        self.suggestions = Suggestions(worker, self._current.answers, self._is_committed, lambda: self.labels)
+        self.volume_changed.connect(self.suggestions.use)
+        self.segmenter_changed.connect(self.suggestions.stop)
+        self._current.prompt_changed.connect(self.suggestions.follow_prompt)
         self._just_committed = False
         self._shown_state = State.NO_IMAGE
 
@@ -170,6 +175,11 @@ class ObservableSession:
     @property
     def _table(self) -> ClassTable:
         return self._ledger.contents.table if self._ledger is not None else ClassTable.fresh()
+
+    def _is_committed(self, object_id: int) -> bool:
+        """Tell whether an object stands in the result, or is open for correction."""
+        reopened = self._ledger.contents.reopened if self._ledger is not None else None
+        return object_id in self.objects or (reopened is not None and reopened.id == object_id)
 
     def _announce_volume(self) -> None:
         self.volume_changed.emit(self.volume)

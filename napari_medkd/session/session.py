@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from napari_medkd.core.prompts import Edits, Prompt
 from napari_medkd.errors import InvalidPrompt, MedkdError, StorageError
-from napari_medkd.session import editing, prompting
+from napari_medkd.session import editing, moving, prompting
 from napari_medkd.session.diff import Diff
 from napari_medkd.session.history import Draft, Step
 from napari_medkd.session.labels import fitting
 from napari_medkd.session.ledger import Ledger
-from napari_medkd.session.naming import NamingSession
 from napari_medkd.session.objects import object_at, objects_in
+from napari_medkd.session.reviewing import ReviewingSession, in_hand
 from napari_medkd.session.state import CommitResult, OverlapRule, Pending
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from napari_medkd.core.window import Window
     from napari_medkd.inference.segmenter import Segmenter
     from napari_medkd.session.journal import Recovery
+    from napari_medkd.session.suggestion import Key
 
 
-class Session(NamingSession):
+class Session(ReviewingSession):
     """Prompts, proposal, classes, labels and history of one image, and the thread that asks the model.
 
     Every method is called from one thread (the GUI's); work for the model goes to `worker`, whose answers
@@ -159,15 +160,18 @@ class Session(NamingSession):
 
         The one way in for points, boxes, scribbles, lassos and painted pixels: `prompt` is the whole new
         prompt. An empty one or None discards the proposal. Each call is one undo step. A prompt on another
-        slice than an uncommitted proposal's raises `PendingProposal` unless `pending` is given. Raises
+        slice than an uncommitted proposal's raises `PendingProposal` unless `pending` is given, or the
+        proposal is an object of several slices along the same axis, and this is one more. Raises
         `InvalidPrompt` at once where it misses the image or the model cannot take it; nothing changes then.
         """
         ledger = self._open_ledger()
         if prompt is None or prompt.is_empty:
-            self.discard()
+            self._take_back(prompt)
             return
         prompting.check(prompt, ledger.labels.shape, self.segmenter)
-        if self.prompt is not None and self.prompt.plane != prompt.plane and not self._settle(pending):
+        is_elsewhere = self.prompt is not None and self.prompt.plane != prompt.plane
+        is_same_object = is_elsewhere and moving.can_move(self.proposal, prompt.plane)
+        if is_elsewhere and not is_same_object and not self._settle(pending):
             self.prompt_changed.emit(self.prompt)  # the layers show the new one: put them right
             return
         if prompt == self.prompt:
@@ -176,6 +180,10 @@ class Session(NamingSession):
             return
         has_no_news = not prompting.needs_model(prompt) or prompting.asks_the_same(prompt, self.prompt)
         self._do(Step("paint" if has_no_news else "prompt", touches_draft=True))
+        if is_same_object:
+            assert self.proposal is not None
+            other = moving.moved(self.proposal, prompt.plane, ledger.labels.shape)
+            self._current.show(other.prompt, other)
         self.collecting.begin()
         self._current.say(prompt)
         self._announce_step()
@@ -211,6 +219,8 @@ class Session(NamingSession):
         if self.prompt is None and (self.plane is None or not painted):
             return  # nowhere to paint, or nothing to erase
         prompt = self.prompt or Prompt(self.plane)  # type: ignore[arg-type]
+        if self.plane is not None and moving.can_move(self.proposal, self.plane):
+            prompt = self.prompt_on(self.plane)
         slice_shape = prompt.plane.shape(shape)
         prompting.check_pixels(where, slice_shape)
         edits = prompt.edits or Edits.none(slice_shape)
@@ -267,6 +277,24 @@ class Session(NamingSession):
             return False
         self._do(editing.reopen(ledger.labels, ledger.contents, found))
         self._current.show(*Draft.of_object(found, is_reopened=True).unpack())
+        self._announce_step()
+        return True
+
+    def take_up(self, key: Key, pending: Pending | None = None) -> bool:
+        """Make a suggestion the proposal, to correct it by clicks and brush; False where there is none.
+
+        Committed, it is accepted. Raises `PendingProposal` where another proposal would be lost and no
+        `pending` choice was given.
+        """
+        ledger, found = self._open_ledger(), self.suggestions.get(key)
+        if found is None or self.plane is None or not self._settle(pending):
+            return False
+        table = ledger.contents.table.having(found.name)
+        classes = (ledger.contents.table, table) if table != ledger.contents.table else None
+        self._do(Step("correction of a suggestion", classes=classes, touches_draft=True))
+        proposal = in_hand(found, self.plane, ledger.labels.shape)
+        self._current.show(proposal.prompt, proposal)
+        self.suggestions.take_up(key)
         self._announce_step()
         return True
 
@@ -358,6 +386,15 @@ class Session(NamingSession):
         return written
 
     # --- inside -------------------------------------------------------------------------------------------
+    def _take_back(self, prompt: Prompt | None) -> None:
+        """Drop the proposal, or, of an object of several slices, what was said on the slice in hand."""
+        if prompt is None or self.proposal is None or self.proposal.stack is None:
+            self.discard()
+        elif prompt.plane == self.proposal.plane:
+            self._do(Step("prompt", touches_draft=True))
+            self._current.show(prompt, moving.emptied(self.proposal, prompt.plane))
+            self._announce_step()
+
     def _settle(self, pending: Pending | None) -> bool:
         """Do what the user chose for the current object; False where it is to be kept."""
         if self.prompt is None:
@@ -389,6 +426,7 @@ class Session(NamingSession):
         self._do(step)
         assert self.volume is not None
         self.collecting.add(correction, self.volume, accepted, active, reopened)
+        self.suggestions.commit(result.object_id)
         self._current.show(None, None)
         self._just_committed = True
         if result.protected:

@@ -23,6 +23,7 @@ class SteppingSession(ObservableSession):
         step = self._history.done[-1]
         region = self._open_ledger().undo(step)
         self.collecting.follow_step(step, backwards=True)
+        self.suggestions.follow_step(step, backwards=True)
         self._after_move(step, region, self._history.undo(self._draft_of(step)))
         return step.title
 
@@ -33,6 +34,7 @@ class SteppingSession(ObservableSession):
         step = self._history.undone[-1]
         region = self._open_ledger().redo(step)
         self.collecting.follow_step(step, again=True)
+        self.suggestions.follow_step(step)
         self._after_move(step, region, self._history.redo(self._draft_of(step)))
         return step.title
 
@@ -41,6 +43,7 @@ class SteppingSession(ObservableSession):
         step.draft = self._draft_of(step)
         region = self._open_ledger().do(step)
         self.collecting.follow_step(step)
+        self.suggestions.follow_step(step)
         self._history.push(step)
         self._just_committed, self._current.error = False, None
         if region is not None:
