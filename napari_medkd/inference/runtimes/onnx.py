@@ -31,8 +31,8 @@ class OnnxRuntime:
     def __init__(self, encoder: Path, decoder: Path, device: str = "cpu", threads: int = 0) -> None:
         self._threads = threads or available_cores()
         self._device = device
-        self._encoder = _session(encoder, device, self._threads)
-        self._decoder = _session(decoder, device, self._threads)
+        self._encoder = open_session(encoder, device, self._threads)
+        self._decoder = open_session(decoder, device, self._threads)
         self._features = [node.name for node in self._encoder.get_outputs()]
         inputs = {node.name: node.shape for node in self._decoder.get_inputs()}
         self._blank = np.zeros((1, 1, *inputs["mask"][2:]), np.float32)
@@ -87,7 +87,8 @@ def has_cuda() -> bool:
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
-def _session(path: Path, device: str, threads: int) -> Any:
+def open_session(path: Path, device: str, threads: int) -> Any:
+    """Open one graph as the product runs it."""
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
