@@ -55,7 +55,7 @@ def teacher_network(name: str, classes: int, size: int = 0) -> tuple[PromptableM
     from src_training.pretrained import load_answering
 
     store = ModelStore()
-    card = _resized(store.get(name), size)
+    card = resized(store.get(name), size)
     base = store.build(name)
     own = card.architecture
     architecture = own.model_copy(
@@ -73,7 +73,8 @@ def teacher_network(name: str, classes: int, size: int = 0) -> tuple[PromptableM
     return model, card
 
 
-def _resized(card: ModelCard, size: int) -> ModelCard:
+def resized(card: ModelCard, size: int) -> ModelCard:
+    """Return the card of a network that looks at pictures of another size, in pixels; 0 keeps its own."""
     own = card.preprocessing.size
     if size in (0, own):
         return card

@@ -5,42 +5,55 @@ Reference: Guo et al., "On Calibration of Modern Neural Networks" (2017), sectio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_medkd.models.decoders.prompt_free import log_odds
-
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Iterable
 
-    from src_training.tasks.classes import ClassValidation
+    from torch import Tensor, nn
 
 _TRIED = np.exp(np.linspace(np.log(0.25), np.log(8), 61))
+_SIDE = 128  # rows and columns of a map that are looked at: every n-th one says as much
+
+
+class Validation(Protocol):
+    """Held-out cases in batches that can be put on a device."""
+
+    def batches(self) -> Iterable[object]:
+        """Yield all cases."""
+        ...
 
 
 @torch.no_grad()
-def temperature(task: nn.Module, validation: ClassValidation) -> float:
+def temperature(task: nn.Module, validation: Validation) -> float:
     """Return what log odds must be divided by so that their cross-entropy with the truth is least.
 
     Parameters
     ----------
     task : nn.Module
-        A `ClassTask`; it is put into evaluation mode.
-    validation : ClassValidation
+        Its ``judged(batch)`` returns log odds, shares of the truth and weights, (B, …, h, h) each; it is put
+        into evaluation mode.
+    validation : Validation
         The held-out cases.
     """
     task.eval()
     device = next(task.parameters()).device
     sums = torch.zeros(len(_TRIED), dtype=torch.float64)
     for batch in validation.batches():
-        batch = batch.to(device)
-        odds = log_odds(task.scores(batch.images).float())  # type: ignore[operator]
+        found = task.judged(batch.to(device))  # type: ignore[operator, attr-defined]
+        odds, shares, weight = (_thinned(maps.float()) for maps in found)
         for index, tried in enumerate(_TRIED):
             entropy = functional.binary_cross_entropy_with_logits(
-                odds / float(tried), batch.shares, reduction="none"
+                odds / float(tried), shares, reduction="none"
             )
-            sums[index] += float((entropy * batch.inside).sum())
+            sums[index] += float((entropy * weight).sum())
     return round(float(_TRIED[int(sums.argmin())]), 4)
+
+
+def _thinned(maps: Tensor) -> Tensor:
+    step = max(1, maps.shape[-1] // _SIDE)
+    return maps[..., ::step, ::step]

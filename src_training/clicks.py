@@ -51,21 +51,34 @@ class Conversation:
         All chance.
     boxes, scribbles : float
         Shares of objects that are first boxed, or scribbled on; the rest is clicked.
+    answered : ndarray (P, h, h) bool, optional
+        What a model answered that nobody had asked; then the first word is a correction of that.
     """
 
     def __init__(
-        self, targets: Mask, rng: Generator, boxes: float = _BOX, scribbles: float = _SCRIBBLE
+        self,
+        targets: Mask,
+        rng: Generator,
+        boxes: float = _BOX,
+        scribbles: float = _SCRIBBLE,
+        answered: Mask | None = None,
     ) -> None:
         self._targets = targets
         self._rng = rng
         self._shares = boxes, scribbles
-        self._said: list[list[Token]] = [self._first(target) for target in targets]
+        self._said: list[list[Token]]
+        if answered is None:
+            self._said = [self._first(target) for target in targets]
+        else:
+            self._said = [[] for _ in targets]
+            self.correct(answered)
 
     def tokens(self, frame: int) -> Tokens:
         """Return everything that was said, padded to one length, for a prompt frame of `frame` pixels."""
         scale = frame / self._targets.shape[1]
         said = [
-            tokens if tokens[0][2] == TOP_LEFT else [*tokens, (0.0, 0.0, PADDING)] for tokens in self._said
+            tokens if tokens and tokens[0][2] == TOP_LEFT else [*tokens, (0.0, 0.0, PADDING)]
+            for tokens in self._said
         ]
         longest = max(map(len, said))
         array = np.array(

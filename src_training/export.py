@@ -36,7 +36,7 @@ def export(
             "description": config.description or card.description,
             "licence": config.licence or card.licence,
             "commercial_use": config.commercial_use and card.commercial_use,
-            "modalities": _modalities(context) or card.modalities,
+            "modalities": card.architecture.kinds or _modalities(context) or card.modalities,
             "training_data": card.training_data or _data(context),
             "metrics": {name: round(value, 4) for name, value in figures.items()},
             "source": f"napari-medkd {__version__}, recipe {context.spec.recipe}, seed {context.spec.seed}",

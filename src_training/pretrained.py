@@ -67,8 +67,11 @@ def load_file(backbone: Any, path: Path, name: str) -> None:
     load_state(backbone, state, name)
 
 
-def load_installed(student: nn.Module, model_id: str) -> None:
-    """Go on with the weights of an installed model of the same architecture."""
+def load_installed(student: nn.Module, model_id: str, may_lack: tuple[str, ...] = ()) -> None:
+    """Go on with the weights of an installed model of the same architecture.
+
+    What begins with one of `may_lack` keeps its own values: the model that is gone on from need not have it.
+    """
     from napari_medkd.models.store import ModelStore
 
     store = ModelStore()
@@ -77,8 +80,22 @@ def load_installed(student: nn.Module, model_id: str) -> None:
         raise ModelUnavailable(
             f"{model_id} has no weights for torch to start from.", "Choose a model that has a checkpoint."
         )
-    state = read_state(store.verified(model_id, name))
-    load_state(student, {key: value.float() for key, value in state.items()}, model_id)
+    state = {key: value.float() for key, value in read_state(store.verified(model_id, name)).items()}
+    own = {key: value for key, value in student.state_dict().items() if key.startswith(may_lack)}
+    load_state(student, {**(own if may_lack else {}), **state}, model_id)
+
+
+def load_trunk(trunk: nn.Module, model_id: str) -> bool:
+    """Start an encoder from that of an installed model, where that is the same; tells whether it is."""
+    from napari_medkd.models.store import ModelStore
+
+    theirs, own = ModelStore().build(model_id).image_encoder.state_dict(), trunk.state_dict()
+    if {name: value.shape for name, value in theirs.items()} != {
+        name: value.shape for name, value in own.items()
+    }:
+        return False
+    trunk.load_state_dict(theirs)
+    return True
 
 
 def load_answering(student: PromptableModel, teacher: PromptableModel) -> int:

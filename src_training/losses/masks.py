@@ -39,6 +39,19 @@ def weighted_mask_loss(logits: Tensor, targets: Tensor, dice: float = 0.8) -> Te
     return (1 - dice) * entropy + dice * soft_dice_loss(logits, targets)
 
 
+def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:
+    """Return −α_t·(1 − p_t)^γ·log p_t, the mean over each mask: (…, h, w) twice → (…).
+
+    p_t is the probability of what is right there (Lin et al. 2017); α_t is α inside and 1 − α outside.
+    Targets may be shares of a cell, 0 to 1.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    probabilities = logits.sigmoid()
+    wrong = probabilities * (1 - targets) + (1 - probabilities) * targets
+    weight = alpha * targets + (1 - alpha) * (1 - targets)
+    return (weight * wrong**gamma * entropy).mean((-2, -1))
+
+
 @torch.no_grad()
 def overlap(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the intersection over union of the masks cut at 0 and at ½: (…, h, w) twice → (…)."""

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from napari_medkd.models.decoders.prompt_free import log_odds
 from src_training.augment import changed
 from src_training.automatic import class_scores
 from src_training.batches import normalised
@@ -146,6 +147,10 @@ class ClassTask(nn.Module):
     def scores(self, images: Tensor) -> Tensor:
         """Return (B, 1 + K, h, h) class scores, the background first."""
         return class_scores(self.model, self.model.encode(images))
+
+    def judged(self, batch: ClassBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the log odds of the classes, their shares, and how much of each cell counts."""
+        return log_odds(self.scores(batch.images)), batch.shares, batch.inside
 
     def forward(self, batch: ClassBatch) -> dict[str, Tensor]:
         """Return ``loss`` and the mean Dice of the batch."""

@@ -104,8 +104,15 @@ class FeatureStream:
             yield FeatureBatch(images, embeddings, inside, torch.tensor(self._numbers))
             step += 1
 
+    def place(self, step: int, number: int) -> int:
+        """Return which picture of the pool is the `number`-th of a step."""
+        return int(self._chance(step, number).integers(len(self._pictures)))
+
+    def _chance(self, step: int, number: int) -> np.random.Generator:
+        return np.random.default_rng((self._seed, step, 2, number))
+
     def _one(self, step: int, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        rng = np.random.default_rng((self._seed, step, 2, number))
+        rng = self._chance(step, number)
         index = int(rng.integers(len(self._pictures)))
         picture, lesson = self._pictures[index], self._lessons[index]
         if self._card.preprocessing.fit == "stretch":

