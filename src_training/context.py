@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medkd import settings
@@ -12,7 +11,8 @@ from napari_medkd.runs import Warning as WarningEvent
 from src_training.pictures import has_splits, load_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from lightning_fabric import Fabric
 
@@ -55,13 +55,17 @@ class Context:
     @cached_property
     def pictures(self) -> list[Picture]:
         """The training cases."""
-        return load_pictures(map(Path, self.spec.data), tell=self.warn)
+        return load_pictures(self._folders(self.spec.data), tell=self.warn)
 
     @cached_property
     def validation(self) -> list[Picture]:
         """The validation cases: of the folders that were named, else the validation splits of the data."""
-        folders = [Path(name) for name in self.spec.validation]
+        folders = self._folders(self.spec.validation)
         if folders:
             return load_pictures(folders, _VALIDATION, tell=self.warn)
-        folders = [Path(name) for name in self.spec.data if has_splits(Path(name), _VALIDATION)]
+        folders = [folder for folder in self._folders(self.spec.data) if has_splits(folder, _VALIDATION)]
         return load_pictures(folders, _VALIDATION, tell=self.warn) if folders else []
+
+    def _folders(self, names: Iterable[str]) -> list[Path]:
+        """Return folders of data; what is not an absolute path lies in the run's own folder."""
+        return [self.folder / name for name in names]

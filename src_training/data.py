@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -13,7 +14,7 @@ from napari_medkd.io import read_labels, read_volume
 from src_training.objects import LIMIT, SMALLEST, Kind, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -115,6 +116,12 @@ class ImageMaskFolder:
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)
+
+    def having(self, cases: Iterable[Case]) -> ImageMaskFolder:
+        """Return the same folder with these of its cases."""
+        found = copy(self)
+        found.cases = tuple(cases)
+        return found
 
     @property
     def modality(self) -> str:

@@ -64,7 +64,7 @@ def load_pictures(
         found = ImageMaskFolder(folder, split if has_splits(folder) else None)
         for case in found:
             try:
-                pictures += _pictures(found.name, case)
+                pictures += pictures_of(found.name, case)
             except MedkdError as error:
                 tell(f"{found.name}: one case was left out: {error.message}")
     if not pictures:
@@ -97,7 +97,8 @@ def weights(pictures: Sequence[Picture]) -> NDArray[np.float64]:
     return np.asarray(drawn, np.float64) / np.float64(sum(drawn))
 
 
-def _pictures(name: str, case: Case) -> list[Picture]:
+def pictures_of(name: str, case: Case) -> list[Picture]:
+    """Read the slices of a case that show an object; `name` is that of its set."""
     volume, targets = case.objects(limit=None, smallest=_SMALLEST)
     by_plane: dict[tuple[int, int], list[NDArray[np.bool_]]] = {}
     for target in targets:

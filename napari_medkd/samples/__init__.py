@@ -1,4 +1,4 @@
-"""Openly licensed images that ship with the plugin, to try it and to test it; under half a megabyte."""
+"""Openly licensed images that ship with the plugin: to try it, to test it, and to be rehearsed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_medkd.errors import UnknownName
 
 _FILES = Path(__file__).parent / "files"
+_REPLAY = Path(__file__).parent / "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,14 @@ SAMPLES: tuple[Sample, ...] = (
         "MIT",
     ),
 )
+
+
+def replay_folders() -> tuple[Path, ...]:
+    """Return the folders of images with masks that a model rehearses while it learns something else.
+
+    Each has a ``dataset.json`` that names its makers, its licence, and which images are for what.
+    """
+    return tuple(sorted(path.parent for path in _REPLAY.glob("*/dataset.json")))
 
 
 def sample(key: str) -> Sample:

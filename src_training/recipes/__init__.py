@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recipe", "RecipeConfig", "load"]
 
-_MODULES = ("esp_medsam", "interactive", "kd_sam", "lora_teacher", "ts_kd")
+_MODULES = ("efficient_medsam", "esp_medsam", "interactive", "kd_sam", "lora_teacher", "refresh", "ts_kd")
 
 
 def load() -> Registry[type[Recipe]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from src_training.clicks import Conversation, usable
 from src_training.losses.masks import mask_loss, overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -23,6 +24,27 @@ if TYPE_CHECKING:
 _FORGOTTEN = 0.2  # share of rounds that do not see the answer before (Sofiiuk et al. 2021 drop it too)
 _OTHERS = 0.1  # weight of the candidates that were not the best, so that none dies
 _CANDIDATES = 0.5  # weight of the candidates beside the answer itself
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """One question to all objects of a batch, and what the student answered.
+
+    Parameters
+    ----------
+    coordinates, labels : Tensor (P, N, 2) and (P, N)
+        What has been said of each object so far.
+    mask : Tensor (P, 1, 4g, 4g) or None
+        The answer before, where it was given back.
+    logits, scores : Tensor (P, M, h, h) and (P, M)
+        The answer.
+    """
+
+    coordinates: Tensor
+    labels: Tensor
+    mask: Tensor | None
+    logits: Tensor
+    scores: Tensor
 
 
 class MaskTask(nn.Module):
@@ -42,10 +64,15 @@ class MaskTask(nn.Module):
         Answers to each object.
     seed : int
         Where chance starts, together with the batch's step.
+    boxes : float or None
+        Share of objects that are asked for with a box first; None as for an interactive student.
     """
 
-    def __init__(self, student: PromptableModel, frame: int, rounds: int, seed: int) -> None:
+    def __init__(
+        self, student: PromptableModel, frame: int, rounds: int, seed: int, boxes: float | None = None
+    ) -> None:
         super().__init__()
+        self._boxes = {} if boxes is None else {"boxes": boxes, "scribbles": 0.0}
         self.student = student
         self._frame = frame
         self._rounds = rounds
@@ -53,19 +80,38 @@ class MaskTask(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss`` and the mean overlap after the first and the last round."""
+        return self.converse(batch, self.student.encode(batch.images))
+
+    def converse(
+        self,
+        batch: Batch,
+        encoded: Sequence[Tensor],
+        judge: Callable[[Round], Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Ask for each object in turns, on views that are encoded already.
+
+        Parameters
+        ----------
+        batch : Batch
+            The views and their objects.
+        encoded : sequence of Tensor (B, …)
+            What the student's encoder gave of the views.
+        judge : callable, optional
+            Returns a further loss of each round.
+        """
         rng = np.random.default_rng((self._seed, batch.step, 1))
         targets = batch.targets
-        talk = Conversation(usable(targets.cpu().numpy()), rng)
-        features = [maps[batch.owners] for maps in self.student.encode(batch.images)]
+        talk = Conversation(usable(targets.cpu().numpy()), rng, **self._boxes)
+        features = [maps[batch.owners] for maps in encoded]
         losses: list[Tensor] = []
         found: list[Tensor] = []
         mask: Tensor | None = None
         for number in range(self._rounds):
             tokens = talk.tokens(self._frame)
-            logits, scores = self.student.decode(
-                features, tokens.coordinates.to(targets.device), tokens.labels.to(targets.device), mask
-            )
-            losses.append(self._loss(logits.float(), scores.float(), targets, tokens.unclear))
+            said = tokens.coordinates.to(targets.device), tokens.labels.to(targets.device)
+            logits, scores = self.student.decode(features, *said, mask)
+            loss = self._loss(logits.float(), scores.float(), targets, tokens.unclear)
+            losses.append(loss if judge is None else loss + judge(Round(*said, mask, logits, scores)))
             answer = logits[:, 0].detach().float()
             found.append(overlap(answer, targets).mean())
             if number + 1 < self._rounds:
@@ -79,7 +125,7 @@ class MaskTask(nn.Module):
         score = functional.mse_loss(scores, real)
         loss = mask_loss(logits[:, 0], targets).mean() + score
         lone = torch.nonzero(unclear.to(logits.device)).flatten()
-        if len(lone):
+        if len(lone) and logits.shape[1] > 1:
             each = mask_loss(logits[lone, 1:], wanted[lone, 1:])
             share = len(lone) / len(logits)
             loss = loss + _CANDIDATES * share * (each.min(1).values.mean() + _OTHERS * each.mean())

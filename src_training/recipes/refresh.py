@@ -1,0 +1,148 @@
+"""A model that learns from its user's corrections, and keeps what it knew.
+
+What the user accepted is the truth. Beside it, images of other kinds are rehearsed, on which the model also
+keeps to what it answered before; afterwards the weights are drawn back towards the old ones as far as the
+validation cases ask for it (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022, section 3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from napari_medkd.errors import InvalidSetting
+from src_training.recipes.base import Recipe, RecipeConfig, Stage, recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_medkd.models.card import ModelCard
+    from napari_medkd.models.promptable import PromptableModel
+    from src_training.context import Context
+
+_ANSWERING = ("student.prompt_encoder", "student.mask_decoder")
+# What a mode sets where the user says nothing.
+_MODES: dict[str, dict[str, Any]] = {
+    "quick": {"steps": 120, "learning_rate": 3e-4},
+    "full": {"steps": 240, "learning_rate": 3e-4},
+}
+
+
+class RefreshConfig(RecipeConfig):
+    """Numbers of the recipe ``refresh``."""
+
+    mode: Literal["quick", "full"] = Field(
+        "quick",
+        title="Mode",
+        description="quick teaches what answers clicks, on views that are encoded once; full teaches all of "
+        "the model.",
+    )
+    steps: int = Field(120, ge=1, le=100_000, title="Steps", description="Updates; more takes longer.")
+    learning_rate: float = Field(
+        3e-4, gt=0, le=1, title="Learning rate", description="Highest rate of AdamW; it rises, then falls."
+    )
+    rounds: int = Field(
+        3, ge=1, le=11, title="Rounds", description="Prompts in a row for one object, each at the error left."
+    )
+    objects: int = Field(
+        2, ge=1, le=16, title="Objects", description="Objects that are asked for in one view of an image."
+    )
+    rehearsal: float = Field(
+        0.5, ge=0, lt=1, title="Rehearsal", description="Share of views of other kinds of images."
+    )
+    retain: float = Field(
+        1.0, ge=0, title="Keep to the old", description="Weight of the old answers on rehearsed views."
+    )
+    views: int = Field(
+        32,
+        ge=1,
+        title="Encoded batches",
+        description="Batches of views that the quick mode encodes before it begins; more are more varied.",
+    )
+    backbone_rate: float = Field(
+        0.3, gt=0, le=1, title="Backbone rate", description="Its learning rate, as a share of the rest."
+    )
+    margin: float = Field(
+        0.005,
+        ge=0,
+        le=1,
+        title="Margin",
+        description="Mean overlap that may be lost on rehearsed images for a gain on corrected ones.",
+    )
+    teacher: str = Field(
+        "", title="Teacher", description="Model whose own finds on the corrected images are learnt, too."
+    )
+    warm_up: float = Field(
+        0.1, ge=0, le=1, title="Warm-up", description="Share of the steps in which the rate rises."
+    )
+    ema: float = Field(
+        0.98, ge=0, lt=1, title="Average", description="Decay of the running mean of the weights; 0 for none."
+    )
+    checkpoint_every: int = Field(
+        20, ge=1, title="Checkpoint", description="Steps between two checkpoints of a run."
+    )
+    validate_every: int = Field(
+        40, ge=1, title="Validate", description="Steps between two looks at the validation cases."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_mode(cls, values: Any) -> Any:
+        """Fill in what a mode sets, unless the user said otherwise."""
+        if not isinstance(values, dict):
+            return values
+        return {**_MODES.get(str(values.get("mode", "quick")), {}), **values}
+
+
+@recipes.register("refresh")
+class Refresh(Recipe):
+    """Learning from corrections, with rehearsal, self-distillation and interpolated weights."""
+
+    title: ClassVar[str] = "Learning from corrections"
+    config = RefreshConfig
+
+    def __init__(self) -> None:
+        self._student: PromptableModel | None = None
+
+    def model(self, config: RefreshConfig, context: Context) -> tuple[PromptableModel, ModelCard]:
+        """Build the student once, as it was before."""
+        from napari_medkd.models.store import ModelStore
+
+        if not context.spec.base:
+            raise InvalidSetting("There is no model to refresh.", "Name one: --model BASE")
+        old = ModelStore().get(context.spec.base)
+        if not old.capabilities & {"box", "point"}:
+            raise InvalidSetting(
+                f"{old.title} answers without being asked and cannot learn from clicks.",
+                "Choose a model that understands points or boxes.",
+            )
+        if self._student is None:
+            self._student = ModelStore().build(old.id).float()
+        return self._student, _card(config, context, old)
+
+    def stages(self, config: RefreshConfig, context: Context) -> Sequence[Stage]:
+        """Return the one stage."""
+        from src_training.recipes.refresh_stage import learning
+
+        student, card = self.model(config, context)
+        parts = _ANSWERING if config.mode == "quick" else ("student.",)
+        return [learning(config, context, student, card, parts)]
+
+
+def _card(config: RefreshConfig, context: Context, old: ModelCard) -> ModelCard:
+    """Return the old card with the new name: what it looks like and understands stays."""
+    learning = context.spec.learning
+    count = len(learning.corrections) if learning is not None else 0
+    learnt = f"{count} corrections of the user" if count else "images of the user"
+    return old.model_copy(
+        update={
+            "id": config.name,
+            "title": config.title,
+            "description": f"{old.title}, refreshed with {learnt}.",
+            "parent": old.id,
+            "training_data": (*old.training_data, f"{learnt[:1].upper()}{learnt[1:]}. Not published."),
+            "metrics": {},
+            "files": {},
+        }
+    )
