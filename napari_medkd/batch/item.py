@@ -98,13 +98,20 @@ def _segment(item: Item, job: Job, segmenter: Segmenter, row: Row) -> Row:
         found = answer.by_itself(volume, segmenter, config)
     target = Path(config.target)
     output = outputs.choose(config.format, item.suffix)
-    output.write(target / item.output, found.labels, volume, found.names)
+    output.write(
+        target / item.output,
+        found.labels,
+        volume,
+        found.names,
+        model=segmenter.card.id,
+        automatic=not item.boxes,
+    )
     pictures = _pictures(item, config, volume, found)
     geometry = volume.geometry
     return row.model_copy(
         update={
             "status": "done",
-            "modality": found.modality or _medical(volume.modality),
+            "modality": _medical(found.modality or volume.modality),
             "shape": volume.shape,
             "unit": measures.unit_of(geometry),
             "confidence": found.confidence,
@@ -136,7 +143,7 @@ def _pictures(item: Item, config: BatchConfig, volume: Volume, found: Answer) ->
         picture.draw(volume, found.labels, plane, _THUMBNAIL), Path(config.target) / places["thumbnail"]
     )
     if config.overlay:
-        places["overlay"] = f"{OVERLAYS}/{item.output}.png"
+        places["overlay"] = f"{OVERLAYS}/{item.output}.jpg"
         picture.save(
             picture.draw(volume, found.labels, plane, _OVERLAY), Path(config.target) / places["overlay"]
         )

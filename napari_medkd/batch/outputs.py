@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from napari_medkd.core.registry import Registry
 from napari_medkd.io import formats, write_labels
@@ -19,19 +19,6 @@ if TYPE_CHECKING:
 AUTO = "auto"
 
 
-class Write(Protocol):
-    """Writes a mask whole or not at all."""
-
-    def __call__(self, path: Path, labels: NDArray[Any], like: Volume, names: Mapping[int, str]) -> Path:
-        """Write (z, y, x) `labels` with the geometry of `like` to `path`, and return it."""
-        ...
-
-
-def write_plain(path: Path, labels: NDArray[Any], like: Volume, names: Mapping[int, str]) -> Path:
-    """Write a mask as `io` does; a single class needs no list of classes beside the mask."""
-    return write_labels(path, labels, like, names if len(names) > 1 else None)
-
-
 @dataclass(frozen=True, slots=True)
 class Output:
     """One format of masks.
@@ -39,13 +26,30 @@ class Output:
     Parameters
     ----------
     suffix : str
-        Ending of its files.
-    write : Write
-        What writes one.
+        Ending of its files, by which `io` knows how they are written.
+    only_for : str
+        The one ending of images that it can be written for; empty for any.
     """
 
     suffix: str
-    write: Write = write_plain
+    only_for: str = ""
+
+    def write(
+        self,
+        path: Path,
+        labels: NDArray[Any],
+        like: Volume,
+        names: Mapping[int, str],
+        *,
+        model: str = "",
+        automatic: bool = False,
+    ) -> Path:
+        """Write a (z, y, x) mask whole or not at all, with the geometry of `like`.
+
+        A single class needs no list of classes beside the mask, but a place for it in the file is filled.
+        """
+        kept = names if len(names) > 1 or formats[self.suffix].keeps_names else None
+        return write_labels(path, labels, like, kept, model=model, automatic=automatic)
 
 
 outputs: Registry[Output] = Registry("mask format")
@@ -54,6 +58,7 @@ outputs.register("nrrd")(Output(".nrrd"))
 outputs.register("mha")(Output(".mha"))
 outputs.register("png")(Output(".png"))
 outputs.register("tiff")(Output(".tif"))
+outputs.register("dicom-seg")(Output(".dcm", only_for=".dcm"))
 
 # What keeps the geometry of an image best, by the name of its own format; pictures have none to keep.
 _LIKE = {
@@ -67,9 +72,17 @@ _LIKE = {
 _MANY_IMAGES = (".gif",)
 
 
+def fits(name: str, image_suffix: str) -> bool:
+    """Tell whether the masks of images ending in `image_suffix` can be written as `name`."""
+    return name == AUTO or outputs[name].only_for in ("", image_suffix)
+
+
 def choose(name: str, image_suffix: str) -> Output:
-    """Return the format `name`, or for ``auto`` the one for images ending in `image_suffix`."""
-    if name != AUTO:
+    """Return the format of the masks of images ending in `image_suffix`.
+
+    It is `name`, unless that is ``auto`` or only for other images: then what keeps the image's geometry best.
+    """
+    if name != AUTO and fits(name, image_suffix):
         return outputs[name]
     if image_suffix in _MANY_IMAGES:
         return outputs["tiff"]

@@ -7,6 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from napari_medkd.batch.picture import colour_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -27,7 +29,8 @@ td { overflow-wrap: anywhere; }
 .case img { background: #000; display: block; height: 14rem; object-fit: contain; width: 100%; }
 .case div { padding: .5rem .75rem; overflow-wrap: anywhere; }
 .case dl { display: grid; gap: 0 .75rem; grid-template-columns: auto 1fr; margin: .4rem 0 0; }
-dt { opacity: .7; } dd { margin: 0; }
+dt { opacity: .75; } dd { margin: 0; }
+.key { border-radius: 2px; display: inline-block; height: .7em; margin-right: .35em; width: .7em; }
 .failed { color: var(--bad); } .low { color: var(--unsure); } .high { color: var(--good); }
 """.strip()
 _SURE, _UNSURE = 0.85, 0.7  # of expected overlap: where the colour of a figure changes
@@ -35,19 +38,23 @@ _MOST = 5000  # pictures on the page: the least sure ones; the table has all
 _LONGEST = 3  # objects whose diameters are said
 
 
-def pieces(counts: Mapping[str, int], rows: Iterable[Row], measures: str, table: str) -> Iterator[str]:
+def pieces(
+    counts: Mapping[str, int], rows: Iterable[Row], measures: str, table: str, model: str = ""
+) -> Iterator[str]:
     """Yield the page in pieces.
 
     Parameters
     ----------
     counts : mapping
-        How many images are ``done``, ``failed`` and ``skipped``.
+        How many images are ``done``, ``failed``, ``skipped`` and ``left`` to do.
     rows : iterable of Row
         Failed ones, then the others from the least sure on, then those that were skipped.
     measures, table : str
         Names of the files with the measurements (empty where there are none) and with all rows.
+    model : str
+        What the model is called.
     """
-    yield _head(counts, measures, table)
+    yield _head(counts, measures, table, model)
     part, shown = "", 0
     for row in rows:
         if row.status != part:
@@ -65,12 +72,18 @@ def pieces(counts: Mapping[str, int], rows: Iterable[Row], measures: str, table:
     yield "</body>\n</html>\n"
 
 
-def _head(counts: Mapping[str, int], measures: str, table: str) -> str:
+def _head(counts: Mapping[str, int], measures: str, table: str, model: str) -> str:
     parts = [f"<strong>{counts['done']}</strong> segmented"]
     if counts["failed"]:
         parts.append(f'<strong class="failed">{counts["failed"]} failed</strong>')
     if counts["skipped"]:
         parts.append(f"{counts['skipped']} skipped")
+    left = (
+        f"<p><strong>{counts['left']} images are not done yet.</strong> The same command again, or Resume in "
+        "the Batch tab, goes on with them.</p>\n"
+        if counts.get("left")
+        else ""
+    )
     files = ", ".join(_link(name) for name in (table, measures) if name)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -78,7 +91,8 @@ def _head(counts: Mapping[str, int], measures: str, table: str) -> str:
         f"<title>Segmentation report</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
         f"<h1>Segmentation report</h1>\n<p>{datetime.now().astimezone():%Y-%m-%d %H:%M}. "
         f"{', '.join(parts)}. As tables: {files}.</p>\n"
-        "<p>Made by a model and not checked by a person. Confidence is the model's own estimate of the "
+        f"{left}<p>Made by {f'the model {escape(model)}' if model else 'a model'} and not checked by a "
+        "person. Confidence is the model's own estimate of the "
         "overlap of its mask with the true one, from 0 to 1. Not for diagnosis.</p>\n"
     )
 
@@ -112,9 +126,9 @@ def _case(row: Row) -> str:
     )
     facts = [
         ("Confidence", _confidence(row.confidence)),
-        *((escape(_name(c)), _size(c, row)) for c in row.classes),
+        *((_named(c, row), _size(c, row)) for c in row.classes),
     ]
-    facts += [("Diameter", _diameters(row.measures))] if row.measures else []
+    facts += [("Longest diameter", _diameters(row.measures))] if row.measures else []
     facts += [("Modality", escape(row.modality))] if row.modality else []
     listed = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in facts)
     return (
@@ -130,8 +144,12 @@ def _confidence(value: float | None) -> str:
     return f'<span class="{grade}">{value:.2f}</span>'
 
 
-def _name(one: Class) -> str:
-    return one.name or f"Object {one.label}"
+def _named(one: Class, row: Row) -> str:
+    """Name a class, with its colour in the picture where there are several."""
+    name = escape(one.name or f"Object {one.label}")
+    if len(row.classes) < 2:
+        return name
+    return f'<span class="key" style="background: #{colour_of(one.label)}"></span>{name}'
 
 
 def _size(one: Class, row: Row) -> str:

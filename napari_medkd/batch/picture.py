@@ -26,7 +26,7 @@ _COLOURS = np.array(
     [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167)], np.uint8
 )
 _OPACITY = 0.25
-_JPEG_QUALITY = 82
+_JPEG_QUALITY = 85
 
 
 def most_of(labels: NDArray[Any], axis: int) -> Plane:
@@ -35,6 +35,11 @@ def most_of(labels: NDArray[Any], axis: int) -> Plane:
         return Plane(axis, 0)
     counts = [np.count_nonzero(labels[Plane(axis, i).slicing()]) for i in range(labels.shape[axis])]
     return Plane(axis, int(np.argmax(counts)) if any(counts) else labels.shape[axis] // 2)
+
+
+def colour_of(label: int) -> str:
+    """Return the colour of a class in pictures as six hexadecimal digits."""
+    return bytes(_COLOURS[(label - 1) % len(_COLOURS)]).hex()
 
 
 def draw(volume: Volume, labels: NDArray[Any], plane: Plane, side: int) -> Image.Image:
@@ -68,14 +73,12 @@ def draw(volume: Volume, labels: NDArray[Any], plane: Plane, side: int) -> Image
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a picture as JPEG or PNG, after its ending, whole or not at all."""
+    """Write a picture as JPEG, whole or not at all."""
     temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".jpg":
-            picture.save(temporary, format="JPEG", quality=_JPEG_QUALITY)
-        else:
-            picture.save(temporary, format="PNG")
+        # A PNG of an overlay took longer than a small model took for its mask.
+        picture.save(temporary, format="JPEG", quality=_JPEG_QUALITY, subsampling=0)
         os.replace(temporary, path)
     except OSError as error:
         raise StorageError(

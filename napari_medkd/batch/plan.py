@@ -105,7 +105,7 @@ def make_plan(
     found = scan(Path(config.source), config.pattern, Path(config.target), tell)
     if not found.sources and not found.no_images:
         raise _nothing(config, found)
-    remarks = _remarks(found)
+    remarks = _remarks(found, config.format)
     skipped = [_row(name, run, f"It is not an image but {kind}.", "") for name, kind in found.no_images]
     asked, unknown = ({}, []) if boxes is None else _assign(boxes, found.sources)
     if boxes is not None and not asked:
@@ -224,11 +224,16 @@ def _of_folder(image: str, names: set[str]) -> list[str]:
     return [name for name in names if name.startswith(f"{folder}series-")]
 
 
-def _remarks(found: Found) -> list[tuple[str, str]]:
+def _remarks(found: Found, wanted: str) -> list[tuple[str, str]]:
+    others = sum(not outputs.fits(wanted, source.suffix) for source in found.sources)
+    remarks = [
+        (f"{others} images cannot have masks in the format {wanted}; theirs is that of the image.", "")
+    ]
+    remarks = remarks if others else []
     if not found.ignored:
-        return []
+        return remarks
     endings = ", ".join(f"{count} × {ending}" for ending, count in found.ignored.most_common(_NAMED))
-    return [(f"{found.ignored.total()} files of other kinds are left out: {endings}.", "")]
+    return [*remarks, (f"{found.ignored.total()} files of other kinds are left out: {endings}.", "")]
 
 
 def _nothing(config: BatchConfig, found: Found) -> UnreadableFile:

@@ -32,11 +32,11 @@ _MEASURE_COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 
 
-def write(target: Path, ledger: Ledger, plan: Plan) -> dict[str, float]:
+def write(target: Path, ledger: Ledger, plan: Plan, model: str = "") -> dict[str, float]:
     """Write the reports of the images in a plan, those done earlier included, in the plan's order.
 
-    Rows are read back one after the other, so that a report of a hundred thousand images takes no more memory
-    than one of ten.
+    `model` is what the model is called. Rows are read back one after the other, so that a report of a hundred
+    thousand images takes no more memory than one of ten.
 
     Returns
     -------
@@ -54,8 +54,9 @@ def write(target: Path, ledger: Ledger, plan: Plan) -> dict[str, float]:
     counts = {
         status: sum(entry.status == status for _, entry in listed) for status in ("done", "failed", "skipped")
     }
+    shown = counts | {"left": len(names) - len(listed)}
     with _whole(target / PAGE) as file:
-        for piece in page.pieces(counts, _ordered(ledger, listed), MEASURES if measured else "", TABLE):
+        for piece in page.pieces(shown, _ordered(ledger, listed), MEASURES if measured else "", TABLE, model):
             file.write(piece)
     return {name: float(count) for name, count in counts.items()}
 

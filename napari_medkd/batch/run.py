@@ -72,7 +72,7 @@ def run(folder: Path, writer: EventWriter) -> None:
                 progress.tell(row, numbers[row.name])
         finally:
             executor.close()
-        figures = report.write(Path(config.target), ledger, plan)
+        figures = report.write(Path(config.target), ledger, plan, card.title)
         if not runs.stop_requested(folder):
             writer.write(runs.Finished(summary={**figures, **progress.figures()}))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,12 +25,29 @@ class Reader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a mask besides its values, for formats that can say it.
+
+    Parameters
+    ----------
+    names : mapping
+        What the values stand for.
+    model : str
+        Id of the model that made it; empty where several did, or a person.
+    automatic : bool
+        Whether it was made without a person's prompts or corrections.
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    model: str = ""
+    automatic: bool = False
+
+
 class Writer(Protocol):
     """Writes a mask of a format."""
 
-    def __call__(
-        self, path: Path, labels: NDArray[np.integer], like: Volume, names: Mapping[int, str], /
-    ) -> None:
+    def __call__(self, path: Path, labels: NDArray[np.integer], like: Volume, about: About, /) -> None:
         """Write (z, y, x) uint8 or uint16 `labels` at `path`."""
         ...
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, UnreadableFile
-from napari_medkd.io.reading import read_volume
+from napari_medkd.io.dicom import is_segmentation
+from napari_medkd.io.reading import read_segmentation, read_volume
 
 if TYPE_CHECKING:
     import os
@@ -34,7 +35,7 @@ def read_labels(path: str | os.PathLike[str], like: Volume | None = None) -> NDA
     Parameters
     ----------
     path : path
-        A file of any format that `read_volume` opens.
+        A file of any format that `read_volume` opens, or a DICOM-SEG.
     like : Volume or None
         The image that it belongs to: same shape, and same place where both files say where they are.
 
@@ -49,6 +50,8 @@ def read_labels(path: str | os.PathLike[str], like: Volume | None = None) -> NDA
     UnreadableFile
         It cannot be opened or is no mask: colours, fractions, negative or too large values, a picture.
     """
+    if is_segmentation(Path(path)):
+        return read_segmentation(path, like).labels
     volume = read_volume(path)
     if like is not None:
         _check_grid(Path(path).name, volume, like)
@@ -79,7 +82,9 @@ def write_names(path: Path, names: Mapping[int, str]) -> None:
 
 
 def read_label_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Return the class names kept beside a mask; empty where there are none or they are damaged."""
+    """Return the class names in a DICOM-SEG or beside a mask; empty where there are none."""
+    if is_segmentation(Path(path)):
+        return read_segmentation(path).names
     try:
         found = json.loads(names_path(Path(path)).read_text(encoding="utf-8"))
         return {int(value): str(name) for value, name in found.items()}

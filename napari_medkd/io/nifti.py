@@ -10,14 +10,13 @@ from napari_medkd.core.geometry import Geometry
 from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import guess_window
 from napari_medkd.io.axes import NO_ORIENTATION, reverse_axes
-from napari_medkd.io.file_format import Format, register, stem_of
+from napari_medkd.io.file_format import About, Format, register, stem_of
 from napari_medkd.io.frames import choose_frame, unravel
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.modality import guess_modality
 from napari_medkd.io.values import eight_bit_colour, plain, rescaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -58,7 +57,7 @@ def read(path: Path, *, frame: int | None, series: str | None) -> Volume:
     )
 
 
-def write(path: Path, labels: NDArray[np.integer], like: Volume, names: Mapping[int, str]) -> None:
+def write(path: Path, labels: NDArray[np.integer], like: Volume, about: About) -> None:
     """Write a mask; of a NIfTI image it keeps the header, so that its place is the same bit by bit."""
     import nibabel
 

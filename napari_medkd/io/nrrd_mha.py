@@ -10,14 +10,13 @@ from napari_medkd.core.geometry import Geometry
 from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import guess_window
 from napari_medkd.io.axes import NO_ORIENTATION, from_columns, reverse_axes, swap_lps
-from napari_medkd.io.file_format import Format, register, stem_of
+from napari_medkd.io.file_format import About, Format, register, stem_of
 from napari_medkd.io.frames import choose_frame, unravel
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.modality import guess_modality
 from napari_medkd.io.values import eight_bit_colour, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -56,7 +55,7 @@ def read(path: Path, *, frame: int | None, series: str | None) -> Volume:
     )
 
 
-def write(path: Path, labels: NDArray[np.integer], like: Volume, names: Mapping[int, str]) -> None:
+def write(path: Path, labels: NDArray[np.integer], like: Volume, about: About) -> None:
     """Write a mask with the image's grid; class names go in as 3D Slicer's segment fields."""
     import SimpleITK as sitk
 
@@ -66,7 +65,7 @@ def write(path: Path, labels: NDArray[np.integer], like: Volume, names: Mapping[
     image.SetSpacing(spacing.tolist())
     image.SetDirection((affine[:3, :3] / spacing).reshape(-1).tolist())
     image.SetOrigin(affine[:3, 3].tolist())
-    for index, (value, name) in enumerate(sorted(names.items())):
+    for index, (value, name) in enumerate(sorted(about.names.items())):
         for field, text in (("ID", f"Segment_{value}"), ("Name", name), ("LabelValue", value), ("Layer", 0)):
             image.SetMetaData(f"Segment{index}_{field}", str(text))
     sitk.WriteImage(image, str(path), useCompression=True)

@@ -10,14 +10,13 @@ import numpy as np
 
 from napari_medkd.core.volume import Volume
 from napari_medkd.errors import StorageError, UnreadableFile
-from napari_medkd.io.file_format import Format, register, stem_of
+from napari_medkd.io.file_format import About, Format, register, stem_of
 from napari_medkd.io.frames import choose_frame
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.orientation import upright
 from napari_medkd.io.values import eight_bit_colour, grey_if_grey, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -51,7 +50,7 @@ def read_pixels(path: Path, frame: int | None) -> tuple[NDArray[Any], dict[str, 
     return data, {} if indices is None else {"indices": indices}, (*notes, *more)
 
 
-def write_png(path: Path, labels: NDArray[np.integer], like: Volume, names: Mapping[int, str]) -> None:
+def write_png(path: Path, labels: NDArray[np.integer], like: Volume, about: About) -> None:
     """Write the mask of a picture; the grey value of a pixel is its class."""
     from PIL import Image
 

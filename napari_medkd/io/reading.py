@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_medkd.errors import MedkdError, UnreadableFile
 from napari_medkd.io import dicom
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_medkd.core.volume import Volume
 
 
+T = TypeVar("T")
 # How the decoders put it that bytes are missing.
 _CUT_OFF = re.compile(r"truncated|less than expected|unexpected end|expected \d+ bytes, got", re.IGNORECASE)
 
@@ -63,7 +64,13 @@ def read_series(paths: Sequence[Path]) -> Volume:
     return _worded(paths[0].parent, dicom.DICOM.name, lambda: dicom.read_files(paths))
 
 
-def _worded(path: Path, kind: str, read: Callable[[], Volume]) -> Volume:
+def read_segmentation(path: str | os.PathLike[str], like: Volume | None = None) -> dicom.Segments:
+    """Open a DICOM-SEG, on the grid of its image where that is given; see `io.dicom.read_segments`."""
+    path = Path(path)
+    return _worded(path, "DICOM-SEG", lambda: dicom.read_segments(path, like))
+
+
+def _worded(path: Path, kind: str, read: Callable[[], T]) -> T:
     """Read; whatever a decoder raises becomes a sentence."""
     try:
         return read()

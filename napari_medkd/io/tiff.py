@@ -17,7 +17,7 @@ from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import guess_window
 from napari_medkd.errors import MedkdError, UnreadableFile
 from napari_medkd.io import raster
-from napari_medkd.io.file_format import Format, register, stem_of
+from napari_medkd.io.file_format import About, Format, register, stem_of
 from napari_medkd.io.frames import choose_frame
 from napari_medkd.io.memory import check_size
 from napari_medkd.io.modality import guess_modality
@@ -26,7 +26,7 @@ from napari_medkd.io.tiff_pages import pages_run_in_circles
 from napari_medkd.io.values import eight_bit_colour, grey_if_grey, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
 _UNITS_MM = {
@@ -56,7 +56,7 @@ def read(path: Path, *, frame: int | None, series: str | None) -> Volume:
     )
 
 
-def write(path: Path, labels: NDArray[np.integer], like: Volume, names: Mapping[int, str]) -> None:
+def write(path: Path, labels: NDArray[np.integer], like: Volume, about: About) -> None:
     """Write a page a slice, with spacing in millimetres as ImageJ keeps it."""
     import tifffile
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, StorageError
-from napari_medkd.io.file_format import formats, suffix_of
+from napari_medkd.io.file_format import About, formats, suffix_of
 from napari_medkd.io.labels import names_path, write_names
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def write_labels(
     labels: NDArray[Any],
     like: Volume,
     names: Mapping[int, str] | None = None,
+    *,
+    model: str = "",
+    automatic: bool = False,
 ) -> Path:
     """Save a mask with the geometry of its image; the ending of `path` says the format.
 
@@ -41,7 +44,12 @@ def write_labels(
     like : Volume
         The image. A NIfTI image gives a NIfTI mask its whole header.
     names : mapping or None
-        What the values stand for: segment fields in NRRD and MetaImage, elsewhere ``<path>.labels.json``.
+        What the values stand for: in the file where its format has a place for them (NRRD, MetaImage,
+        DICOM-SEG, OME-Zarr), elsewhere ``<path>.labels.json``.
+    model : str
+        Id of the model that made it, for formats that say so.
+    automatic : bool
+        Whether it was made without a person's prompts or corrections; said by DICOM-SEG.
 
     Returns
     -------
@@ -58,15 +66,15 @@ def write_labels(
     path = Path(path)
     write, keeps_names = _writer(path)
     stored = _stored(labels, like)
-    names = {value: name for value, name in (names or {}).items() if value}
+    about = About({value: name for value, name in (names or {}).items() if value}, model, automatic)
     temporary = path.with_name(f".{uuid.uuid4().hex}{suffix_of(path)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary, stored, like, names)
+        write(temporary, stored, like, about)
         _flush(temporary)
         os.replace(temporary, path)
-        if names and not keeps_names:
-            write_names(path, names)
+        if about.names and not keeps_names:
+            write_names(path, about.names)
         elif names_path(path).exists():
             names_path(path).unlink()  # of the mask that was overwritten
     except (OSError, RuntimeError) as error:  # SimpleITK raises RuntimeError on a full disk

@@ -9,7 +9,14 @@ import numpy as np
 
 from napari_medkd.core.volume import Volume
 from napari_medkd.errors import MedkdError
-from napari_medkd.io import is_readable, read_volume, write_labels
+from napari_medkd.io import (
+    Segments,
+    is_readable,
+    is_segmentation,
+    read_segmentation,
+    read_volume,
+    write_labels,
+)
 from napari_medkd.viewer.image_source import METADATA_KEY, NAMES_KEY, volume_of_layer
 
 if TYPE_CHECKING:
@@ -39,10 +46,27 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     layers = []
     for one in paths:
         try:
-            layers.append(layer_data(read_volume(one)))
+            if is_segmentation(Path(one)):
+                layers.append(mask_layer_data(read_segmentation(one), Path(one).stem))
+            else:
+                layers.append(layer_data(read_volume(one)))
         except MedkdError as error:
             notify(error)
     return layers or NOTHING
+
+
+def mask_layer_data(segments: Segments, name: str) -> LayerData:
+    """Return a DICOM-SEG as a labels layer where it lies in the patient, beside its image."""
+    flat = segments.labels.shape[0] == 1
+    affine = segments.geometry.display_affine()
+    options: dict[str, Any] = {
+        "name": name,
+        "affine": affine[1:, 1:] if flat else affine,
+        "metadata": {NAMES_KEY: segments.names},
+    }
+    if segments.geometry.from_file:
+        options["units"] = ("mm",) * (2 if flat else 3)
+    return (segments.labels[0] if flat else segments.labels), options, "labels"
 
 
 def layer_data(volume: Volume) -> LayerData:

@@ -171,3 +171,17 @@ def test_a_browser_shows_the_page_with_its_pictures(write, tmp_path):
     )
     orange = (np.abs(pixels(shot)[..., :3].astype(int) - (250, 120, 10)) < 30).all(axis=-1)
     assert orange.sum() > 1000
+
+
+def test_a_page_says_which_model_what_is_left_and_what_colours_mean():
+    from napari_medkd.batch import page
+
+    several = row("a", classes=(found(), found(2, "liver")), **DONE)
+    text = "".join(
+        page.pieces({"done": 1, "failed": 0, "skipped": 0, "left": 3}, [several], "", "t", "A & B")
+    )
+    seen = Page(text)
+    assert "3 images are not done yet." in seen.text and "A &amp; B" in text
+    assert text.count('class="key"') == 2 and "#e69f00" in text
+    alone = row("a", classes=(found(),), **DONE)
+    assert 'class="key"' not in "".join(page.pieces({"done": 1, "failed": 0, "skipped": 0}, [alone], "", "t"))

@@ -9,8 +9,9 @@ from napari_medkd.core.volume import Volume
 from napari_medkd.errors import UnreadableFile
 from napari_medkd.io.dicom.dataset import open_dataset, quiet, refuse_other_kinds, require_image
 from napari_medkd.io.dicom.pixels import load
+from napari_medkd.io.dicom.seg_writer import write
 from napari_medkd.io.dicom.series import choose_series
-from napari_medkd.io.dicom.slices import Slice, slices_of
+from napari_medkd.io.dicom.slices import HEADER, Slice, slices_of
 from napari_medkd.io.dicom.sniff import SUFFIXES
 from napari_medkd.io.dicom.stack import arrange
 from napari_medkd.io.dicom.tiles import assemble, is_tiled
@@ -30,6 +31,7 @@ class _Loaded(NamedTuple):
     data: NDArray[Any]
     geometry: Geometry
     middle: Slice
+    slices: tuple[Slice, ...]
     notes: tuple[str, ...]
 
 
@@ -73,6 +75,7 @@ def _build(path: Path, slices: list[Slice], frame: int | None, notes: tuple[str,
         window_of(header, stack.middle.index, stack.data, modality),
         stem_of(path),
         source=path,
+        header={HEADER: stack.slices},
         notes=(*notes, *stack.notes),
     )
 
@@ -81,14 +84,15 @@ def _grid(slices: list[Slice], name: str, frame: int | None) -> _Loaded:
     stack = arrange(slices, name, frame)
     data, notes = load(stack.slices)
     middle = stack.slices[len(stack.slices) // 2]
-    return _Loaded(data, stack.geometry, middle, (*stack.notes, *notes))
+    return _Loaded(data, stack.geometry, middle, stack.slices, (*stack.notes, *notes))
 
 
 def _slide(slices: list[Slice], header: Any, name: str) -> _Loaded:
     data, notes = load(slices)
     whole, more = assemble(data, header, name)
     spacing = (1.0, *(slices[0].spacing or (1.0, 1.0)))
-    return _Loaded(whole, Geometry.image(whole.shape[:3], spacing), slices[0], (*notes, *more))
+    return _Loaded(whole, Geometry.image(whole.shape[:3], spacing), slices[0], tuple(slices), (*notes, *more))
 
 
-DICOM = register(Format("DICOM", SUFFIXES, read))
+DICOM = register(Format("DICOM", SUFFIXES[:1], read, write, keeps_names=True))
+register(Format("DICOM", SUFFIXES[1:], read))

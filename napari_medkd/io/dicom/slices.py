@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+HEADER = "dicom"  # in the header of a volume: its slices, tuple of Slice
 _SAME_DIRECTION = 0.02  # a degree, in direction cosines: headers are rounded, localisers differ by far more
 _CENTIMETRES = 3  # unit code of ultrasound regions
 
