@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference.volumetric import Anchor
 from napari_medkd.session.packing import PackedMask, pack_prompt, unpack_prompt
 from napari_medkd.session.stack import Section, Stack
 from napari_medkd.session.state import Proposal
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_medkd.core.geometry import Plane
 
 
@@ -58,14 +59,10 @@ def prompt_on(plane: Plane, prompt: Prompt | None, proposal: Proposal | None) ->
     return unpack_prompt(section.prompt) if section is not None and section.is_given else Prompt(plane)
 
 
-def anchors(proposal: Proposal) -> dict[int, Anchor]:
+def anchors(proposal: Proposal) -> dict[int, NDArray[np.bool_]]:
     """Return the slices of an object that others follow: those that the user said something on."""
     stack = kept(proposal)
-    found = {index: Anchor(stack.sections[index].mask.unpack()) for index in stack.given}
-    answer = proposal.prediction
-    if answer is not None and proposal.mask.any():
-        found[proposal.plane.index] = Anchor(proposal.mask, answer.seen(proposal.choice))
-    return found
+    return {index: stack.sections[index].mask.unpack() for index in stack.given}
 
 
 def emptied(proposal: Proposal, plane: Plane) -> Proposal:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.errors import MedkdError
-    from napari_medkd.inference.volumetric import Anchor, Rules, Stretch
+    from napari_medkd.inference.volumetric import Rules, Stretch
     from napari_medkd.session.state import Proposal
 
 
@@ -57,6 +57,20 @@ class PropagatingSession(NamingSession):
         """Whether the object in hand is being followed right now."""
         return self._current.is_sweeping
 
+    @property
+    def sections(self) -> Mapping[int, Section]:
+        """The object in hand on each of its slices, by their index; nothing where there is none."""
+        return moving.kept(self.proposal).sections if self.proposal is not None else {}
+
+    def is_same_object(self, plane: Plane) -> bool:
+        """Tell whether a prompt on a slice would be about the object in hand."""
+        return moving.can_move(self.proposal, plane)
+
+    def can_join(self, plane: Plane) -> bool:
+        """Tell whether a slice could be one more of the object in hand, which lies on a single one so far."""
+        shown = self.proposal
+        return shown is not None and shown.stack is None and shown.plane.axis == plane.axis
+
     def prompt_on(self, plane: Plane) -> Prompt:
         """Return what was said about the object in hand on a slice; empty where nothing was."""
         return moving.prompt_on(plane, self.prompt, self.proposal)
@@ -66,14 +80,15 @@ class PropagatingSession(NamingSession):
 
         The slices come one by one through `proposal_changed`, the state of the work through
         `propagation_changed`; all of it is one undo step. An object that was followed before is followed
-        again only beside the slice in hand, up to the next prompted slices, unless `reach` says otherwise.
-        Raises `InvalidPrompt` where there is no mask or no model that can go on from one.
+        again only beside the slice in hand, up to the next prompted slices. Raises `InvalidPrompt` where
+        there is no mask or no model that can go on from one.
         """
         proposal = self._whole()
         volume, segmenter = self.volume, self.segmenter
         if volume is None or segmenter is None:
             raise InvalidPrompt("No model is loaded.", "Choose one first.")
-        reach, axis, anchors = reach or self._reach(proposal), proposal.plane.axis, moving.anchors(proposal)
+        axis, anchors = proposal.plane.axis, moving.anchors(proposal)
+        reach = replace(reach or Reach(), beside=self._beside(proposal))
         wanted = self._stretches(anchors, reach, axis)
         ask = self._current.answers.asking(volume, segmenter)
         items = propagate(volume, segmenter, axis, anchors, rules=rules, reach=reach, ask=ask)
@@ -93,7 +108,7 @@ class PropagatingSession(NamingSession):
             )
         first, last = min(anchors), max(anchors)
         wanted = self._stretches(anchors, Reach(first, last), axis)
-        items = interpolate(self.volume, axis, {index: one.mask for index, one in anchors.items()})
+        items = interpolate(self.volume, axis, anchors)
         self._follow("interpolation", proposal, wanted, items)
 
     def stop_propagation(self) -> None:
@@ -137,13 +152,13 @@ class PropagatingSession(NamingSession):
             )
         return self.proposal
 
-    def _reach(self, proposal: Proposal) -> Reach:
-        """Return where to follow: everywhere, or beside the slice in hand where the rest was done before."""
+    def _beside(self, proposal: Proposal) -> int | None:
+        """Return the slice that was corrected, beside which to follow again; None for everywhere."""
         stack = proposal.stack
         was_followed = stack is not None and len(stack.given) < len(stack.sections)
-        return Reach(beside=proposal.plane.index if was_followed and proposal.mask.any() else None)
+        return proposal.plane.index if was_followed and proposal.mask.any() else None
 
-    def _stretches(self, anchors: Mapping[int, Anchor], reach: Reach, axis: int) -> list[Stretch]:
+    def _stretches(self, anchors: Iterable[int], reach: Reach, axis: int) -> list[Stretch]:
         assert self.volume is not None
         wanted = stretches(sorted(anchors), reach.within(self.volume.shape[axis]))
         if not wanted:

@@ -51,6 +51,7 @@ class Pending(Enum):
     COMMIT = "Commit"
     DISCARD = "Discard"
     KEEP = "Keep"
+    JOIN = "Same object"  # only where the user goes on to another slice along the same axis
 
 
 class LabelClass(BaseModel):

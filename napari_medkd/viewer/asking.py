@@ -9,6 +9,7 @@ from napari_medkd.session.state import OverlapConflict, OverlapRule, Pending, Pe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_medkd.core.geometry import Plane
     from napari_medkd.session.session import Session
     from napari_medkd.widgets.dialogs import Asker
 
@@ -19,8 +20,12 @@ class Kept(Exception):
     """The user would rather keep the proposal than go on; nothing was changed."""
 
 
-def settle(session: Session, asker: Asker, action: Callable[[Pending | None], T]) -> T:
+def settle(
+    session: Session, asker: Asker, action: Callable[[Pending | None], T], plane: Plane | None = None
+) -> T:
     """Do `action`, asking first what becomes of an uncommitted proposal where it would be lost.
+
+    Where `action` says something on a slice, `plane`, it may also be meant as one more of the same object.
 
     Raises
     ------
@@ -30,8 +35,16 @@ def settle(session: Session, asker: Asker, action: Callable[[Pending | None], T]
     try:
         return action(None)
     except PendingProposal as error:
-        release(session, asker, asker.ask_pending(str(error)))
+        ask_and_release(session, asker, error, plane)
     return action(Pending.DISCARD)
+
+
+def ask_and_release(session: Session, asker: Asker, question: PendingProposal, plane: Plane | None) -> None:
+    """Ask what becomes of the proposal, and do it; raises `Kept`."""
+    if plane is not None and session.can_join(plane):
+        release(session, asker, asker.ask_pending(str(question), can_join=True))
+    else:
+        release(session, asker, asker.ask_pending(str(question)))
 
 
 def release(session: Session, asker: Asker, choice: Pending) -> None:
@@ -40,6 +53,9 @@ def release(session: Session, asker: Asker, choice: Pending) -> None:
         raise Kept
     if choice is Pending.DISCARD:
         session.discard()
+        return
+    if choice is Pending.JOIN:
+        session.join_slices()
         return
     try:
         session.commit()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import napari.viewer
     import numpy as np
+    from napari.layers import Layer
     from napari.utils.events import Event
     from numpy.typing import NDArray
     from qtpy.QtGui import QShowEvent
@@ -105,6 +106,7 @@ class MedkdDock(QWidget):
             napari_viewer, self.perform, self.tools.suspend, self.tools.delete_selected_point
         )
         self._loader = ModelLoader(self.dispatch, load)
+        self.performers: list[Callable[[str], bool]] = []  # tabs that may know better what a key means now
         self._settled = QTimer(self, interval=_SETTLE_MS, singleShot=True)
         self.tabs: dict[str, Tab] = {title: make(self) for title, make in TABS.items()}
         for title, tab in self.tabs.items():
@@ -116,7 +118,9 @@ class MedkdDock(QWidget):
 
     # --- actions ------------------------------------------------------------------------------------------
     def perform(self, action: str) -> None:
-        """Do an action of the table of keys, the panel's or the viewer's."""
+        """Do an action of the table of keys: that of a tab which shows it, the panel's or the viewer's."""
+        if any(perform(action) for perform in self.performers):
+            return
         if self.panel.segment.perform(action):
             return
         if action == "hover":
@@ -134,6 +138,12 @@ class MedkdDock(QWidget):
         self.workspace.act(lambda: self.workspace.open(image, labels))
         self._list_images()
         return self.workspace.image is image
+
+    def adopt(self, layer: Layer) -> None:
+        """Put a layer over the open image that follows it and has our keys and our mouse."""
+        if self.workspace.layers is not None:
+            self.workspace.layers.join(layer)
+            self._keys.bind_layer(layer)
 
     def use_model(self, model_id: str) -> None:
         """Load an installed model and segment with it."""
@@ -245,6 +255,7 @@ class MedkdDock(QWidget):
         segment.tool_chosen.connect(self.tools.activate)
         segment.brush_size_changed.connect(self._on_brush_size)
         segment.window_dragged.connect(self.workspace.window_dragged)
+        segment.plane_requested.connect(self.workspace.show_plane)
         segment.save_requested.connect(self.save)
         segment.files_requested.connect(lambda: self.panel.show_tab("Models"))
         segment.action_requested.connect(self._on_action)

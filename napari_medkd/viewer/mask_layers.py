@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.volume import Volume
+    from napari_medkd.session.stack import Section
     from napari_medkd.session.state import LabelClass, Proposal
     from napari_medkd.viewer.placement import Placement
 
@@ -62,8 +63,10 @@ class ProposalLayer:
         self._pixel = pixel
         self._array = np.zeros(shape, np.uint8)  # the system gives memory only to slices that are drawn on
         self._drawn: list[tuple[slice | int, ...]] = []
+        self._stacked: dict[Plane, tuple[Section, tuple[slice | int, ...] | None]] = {}
         self._proposal: Proposal | None = None
         self._hint: tuple[Plane, NDArray[np.bool_]] | None = None
+        self._hinted: set[Plane] = set()  # slices where the outline of a preview is drawn
         shown, name = placement.view(self._array), f"{image.name} – proposal"
         if layer is None:
             layer = Labels(shown, name=name, opacity=1.0, **transform_of(image, placement.ndim))
@@ -114,26 +117,45 @@ class ProposalLayer:
             self._draw()
 
     def _draw(self) -> None:
-        if self._proposal is None and self._hint is None and not self._drawn:
+        if self._proposal is None and self._hint is None and not self._drawn and not self._stacked:
             return
+        width = max(1, round(1.5 * self._pixel()))
         for where in self._drawn:
             self._array[where] = 0
         self._drawn = []
-        width = max(1, round(1.5 * self._pixel()))
+        self._draw_stack(width)
         parts: list[tuple[Plane, NDArray[np.bool_], int]] = []
         if self._proposal is not None:
             parts.append((self._proposal.plane, self._proposal.mask, EDGE))
         if self._hint is not None:
             parts.append((*self._hint, HINT))
         for plane, mask, edge in parts:
-            self._paint(plane, mask, edge, width)
+            painted = self._paint(plane, mask, edge, width)
+            self._drawn += [painted] if painted is not None else []
         self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
-    def _paint(self, plane: Plane, mask: NDArray[np.bool_], edge: int, width: int) -> None:
-        """Write one mask into its slice; only its bounding box is touched."""
+    def _draw_stack(self, width: int) -> None:
+        """Draw the other slices of an object of the volume: only those that came, went or changed."""
+        stack = self._proposal.stack if self._proposal is not None else None
+        wanted = {stack.plane(n): one for n, one in stack.sections.items()} if stack is not None else {}
+        hinted = {self._hint[0]} if self._hint is not None else set()
+        for plane, (section, where) in list(self._stacked.items()):
+            if wanted.get(plane) is not section or plane in hinted | self._hinted:
+                del self._stacked[plane]
+                if where is not None:
+                    self._array[where] = 0
+        self._hinted = hinted
+        for plane, section in wanted.items():
+            if plane not in self._stacked:
+                self._stacked[plane] = section, self._paint(plane, section.mask.unpack(), EDGE, width)
+
+    def _paint(
+        self, plane: Plane, mask: NDArray[np.bool_], edge: int, width: int
+    ) -> tuple[slice | int, ...] | None:
+        """Write one mask into its slice; only its bounding box, which is returned, is touched."""
         box = bounding_box(mask)
         if box is None:
-            return
+            return None
         region = self._array[plane.slicing()][box]
         inside = mask[box]
         outline = inside & ~ndimage.binary_erosion(inside, iterations=width)
@@ -143,7 +165,7 @@ class ProposalLayer:
         where = list(plane.slicing())
         rows, columns = plane.in_plane
         where[rows], where[columns] = box
-        self._drawn.append(tuple(where))
+        return tuple(where)
 
     def _on_stroke(self, indices: tuple[NDArray[np.intp], ...], old: NDArray[Any]) -> None:
         indices = (np.zeros_like(indices[0]),) * (3 - len(indices)) + tuple(indices)

@@ -8,15 +8,14 @@ import numpy as np
 from psygnal import Signal
 
 from napari_medkd.core.geometry import Plane
-from napari_medkd.core.prompts import Prompt
 from napari_medkd.errors import InvalidPrompt, MedkdError
-from napari_medkd.session.state import Pending
+from napari_medkd.session.state import Pending, PendingProposal
 from napari_medkd.viewer.afterwards import AtOnce
-from napari_medkd.viewer.asking import Kept, release, settle
+from napari_medkd.viewer.asking import Kept, ask_and_release, settle
 from napari_medkd.viewer.image_source import display_window, take_image
 from napari_medkd.viewer.layer_set import LayerSet
 from napari_medkd.viewer.placement import displayed_plane
-from napari_medkd.viewer.transforms import world_to_data
+from napari_medkd.viewer.transforms import data_to_world, world_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.window import Window
     from napari_medkd.inference.segmenter import Prediction
     from napari_medkd.session.journal import Recovery
@@ -180,6 +180,21 @@ class Workspace:
             raise InvalidPrompt("No image is open.", "Drop an image into the viewer and select it.")
         return volume.shape
 
+    def show_plane(self, plane: Plane) -> None:
+        """Move the viewer's slider to a slice, turning the view to its axis where it shows another."""
+        if self.image is None or self.placement is None:
+            return
+        dims, offset = self.viewer.dims, self.viewer.dims.ndim - self.image.ndim
+        here = np.zeros(3)
+        here[plane.axis] = plane.index
+        place = np.array([*self.placement.leading, *self.placement.from_volume(here)], np.float64)
+        world = data_to_world(self.viewer, self.image, place)
+        axis = self.image.ndim - 3 + plane.axis
+        if offset + axis in dims.displayed:
+            order = [n for n in range(dims.ndim) if n != offset + axis]
+            dims.order = (*order[:-2], offset + axis, *order[-2:])
+        dims.set_point(offset + axis, float(world[axis]))
+
     # --- from the viewer ----------------------------------------------------------------------------------
     def plane(self) -> Plane:
         """Return the slice on the screen; a MedkdError says why there is none."""
@@ -207,16 +222,18 @@ class Workspace:
             self.session.set_plane(plane)
 
     def prompt_on(self, plane: Plane) -> Prompt:
-        """Return the current prompt if it lies on `plane`, else an empty one there."""
-        current = self.session.prompt
-        return current if current is not None and current.plane == plane else Prompt(plane)
+        """Return what was said about the current object on `plane`; an empty prompt where nothing was."""
+        return self.session.prompt_on(plane)
 
     def propose(self, prompt: Prompt | None) -> bool:
         """Give the session a new prompt, asking and reporting what must be; tells whether it was taken."""
         self._proposing = True
         done = self.act(
             lambda: settle(
-                self.session, self.asker, lambda pending: self.session.set_prompt(prompt, pending=pending)
+                self.session,
+                self.asker,
+                lambda pending: self.session.set_prompt(prompt, pending=pending),
+                prompt.plane if prompt is not None else None,
             )
         )
         self._proposing = False
@@ -272,9 +289,9 @@ class Workspace:
     def leave_other_slice(self, plane: Plane) -> None:
         """Ask what becomes of a proposal on another slice than `plane`; raises `Kept`."""
         prompt = self.session.prompt
-        if prompt is not None and prompt.plane != plane:
+        if prompt is not None and prompt.plane != plane and not self.session.is_same_object(plane):
             where = f"The proposal on slice {prompt.plane.index} is not committed."
-            release(self.session, self.asker, self.asker.ask_pending(where))
+            ask_and_release(self.session, self.asker, PendingProposal(where), plane)
 
     def labels_painted(self, indices: tuple[NDArray[np.intp], ...], old: NDArray[np.uint16]) -> None:
         """Take over a stroke in the labels layer, already in the labels."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Asker(Protocol):
     """Who answers when the session must know something before it goes on."""
 
-    def ask_pending(self, sentence: str) -> Pending:
-        """Ask what becomes of the uncommitted proposal."""
+    def ask_pending(self, sentence: str, *, can_join: bool = False) -> Pending:
+        """Ask what becomes of the uncommitted proposal; `can_join`: it may go on on another slice."""
         ...
 
     def ask_overlap(self, conflict: OverlapConflict) -> OverlapRule | None:
@@ -46,9 +46,10 @@ class Dialogs:
     def __init__(self, parent: QWidget) -> None:
         self._parent = parent
 
-    def ask_pending(self, sentence: str) -> Pending:
-        """Offer Commit, Discard and Keep; closing the dialog keeps the proposal."""
-        labels = {
+    def ask_pending(self, sentence: str, *, can_join: bool = False) -> Pending:
+        """Offer Commit, Discard and Keep, and to join slices; closing the dialog keeps the proposal."""
+        labels = {Pending.JOIN: "Same object, one more slice"} if can_join else {}
+        labels |= {
             Pending.COMMIT: "Commit it",
             Pending.DISCARD: "Discard it",
             Pending.KEEP: "Keep working on it",

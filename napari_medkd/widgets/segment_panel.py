@@ -21,6 +21,7 @@ from napari_medkd.widgets.scroll import column, scrolled
 from napari_medkd.widgets.sentences import is_automatic
 from napari_medkd.widgets.state_line import StateLine
 from napari_medkd.widgets.toolbox import TOOLS, Toolbox
+from napari_medkd.widgets.volume_box import VolumeBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ class SegmentPanel(QWidget):
     window_dragged = Signal(float, float)  # low, high while the slider moves; session.set_window follows
     save_requested = Signal()  # ask for a path, then session.save(path)
     files_requested = Signal()  # "Where are my files?"
+    plane_requested = Signal(object)  # Plane: the user wants to see this slice
     action_requested = Signal(str)  # a key of the viewer's (hover, delete_object, help) pressed in the panel
     error_raised = Signal(object)  # MedkdError of an action; it is shown here already
 
@@ -67,6 +69,7 @@ class SegmentPanel(QWidget):
         self._state = StateLine(session)
         self._image, self._model, self._tools = ImageBox(session), ModelBox(session), Toolbox(session)
         self._proposal, self._result = ProposalBox(session), ResultBox(session)
+        self._volume = VolumeBox(session)
         self._classes = ClassBox(session, self._attempt, self.set_active)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, MARGIN, 0, 0)
@@ -75,8 +78,8 @@ class SegmentPanel(QWidget):
         head.setContentsMargins(MARGIN, 0, MARGIN, 0)
         head.addWidget(self._state)
         layout.addLayout(head)
-        boxes = (self._image, self._model, self._tools, self._proposal, self._classes, self._result)
-        layout.addWidget(scrolled(column(*boxes)), 1)
+        boxes = (self._image, self._model, self._tools, self._proposal, self._volume, self._classes)
+        layout.addWidget(scrolled(column(*boxes, self._result)), 1)
         self._actions = self._build_actions()
         self._connect()
 
@@ -156,9 +159,9 @@ class SegmentPanel(QWidget):
         self._attempt(run)
 
     # --- questions ----------------------------------------------------------------------------------------
-    def ask_pending(self, sentence: str) -> Pending:
-        """Ask what becomes of the uncommitted proposal."""
-        return self._asker.ask_pending(sentence)
+    def ask_pending(self, sentence: str, *, can_join: bool = False) -> Pending:
+        """Ask what becomes of the uncommitted proposal; `can_join`: it may go on on another slice."""
+        return self._asker.ask_pending(sentence, can_join=can_join)
 
     def ask_overlap(self, conflict: OverlapConflict) -> OverlapRule | None:
         """Ask whether to overwrite other classes; None takes the commit back."""
@@ -184,6 +187,9 @@ class SegmentPanel(QWidget):
             "commit_next": lambda: self._commit(and_next=True),
             "suggest": self._suggest,
             "discard": lambda: self._attempt(session.discard),
+            "propagate": self._propagate,
+            "accept_slice": self._accept_slice,
+            "interpolate": lambda: self._attempt(session.interpolate),
             "undo": lambda: self._step(session.undo, "Undone"),
             "redo": lambda: self._step(session.redo, "Done again"),
             "previous_candidate": lambda: self._cycle(-1),
@@ -203,6 +209,8 @@ class SegmentPanel(QWidget):
         self._tools.tool_chosen.connect(self.tool_chosen)
         self._tools.brush_size_changed.connect(self.brush_size_changed)
         self._proposal.action_requested.connect(self.perform)
+        self._volume.action_requested.connect(self.perform)
+        self._volume.plane_requested.connect(self.plane_requested)
         self._classes.table.classes.failed.connect(self._on_error)
         self._result.save_requested.connect(self.save_requested)
         self._result.files_requested.connect(self.files_requested)
@@ -240,6 +248,19 @@ class SegmentPanel(QWidget):
                     self._session.suggest()
 
         self._attempt(run)
+
+    def _propagate(self) -> None:
+        """Follow the object through the volume, or stop doing so."""
+        session = self._session
+        if session.is_propagating:
+            session.stop_propagation()
+        elif session.volume is not None:
+            self._attempt(lambda: session.propagate(self._volume.rules, self._volume.reach))
+
+    def _accept_slice(self) -> None:
+        plane = self._session.plane
+        if plane is not None:
+            self._attempt(lambda: self._session.accept_slice(plane))
 
     def _settle(self, choice: Pending) -> None:
         if choice is Pending.COMMIT:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medkd.session.state import State
+from napari_medkd.session.volumes import Why
 from napari_medkd.widgets.keys import key_for
 
 if TYPE_CHECKING:
     from napari_medkd.core.volume import Volume
     from napari_medkd.session.session import Session
     from napari_medkd.session.state import CommitResult
+    from napari_medkd.session.volumes import Progress
 
 _HOW = {
     "point": "click it",
@@ -18,6 +20,9 @@ _HOW = {
     "scribble": "scribble on it",
     "lasso": "circle it",
 }
+
+
+_DOUBTFUL = 0.5  # confidence of a slice below which it is worth a look
 
 
 def sentence_for(session: Session) -> str:
@@ -86,6 +91,24 @@ def candidate_text(session: Session) -> str:
         parts = [*counted, "nothing found" if counted else "nothing found here"]
     text = " · ".join(parts) or "painted by hand"
     return text[0].upper() + text[1:]
+
+
+def propagation_text(session: Session, progress: Progress | None) -> str:
+    """Return how far the object in hand reaches through the volume, or what to do to make it."""
+    indices = sorted(session.sections)
+    if progress is not None and progress.is_running:
+        return f"Following the object: {progress.done} of at most {progress.total} slices…"
+    if not indices:
+        return "Mark an object on one slice, then propagate it; or mark it on two slices far apart."
+    if len(indices) == 1:
+        return f"On slice {indices[0]} alone so far."
+    doubtful = sum(one.score is not None and one.score < _DOUBTFUL for one in session.sections.values())
+    parts = [f"Slices {indices[0]} to {indices[-1]}"]
+    if doubtful:
+        parts.append(f"{doubtful} doubtful")
+    ends = progress.ends if progress is not None else ()
+    parts += [f"ended at {end.plane.index}: {end.why.value}" for end in ends if end.why is not Why.EDGE]
+    return " · ".join(parts) + "."
 
 
 def commit_text(result: CommitResult) -> str:

@@ -38,7 +38,7 @@ class Answers:
     yes: bool = True
     asked: list[str] = field(default_factory=list)
 
-    def ask_pending(self, sentence: str) -> Pending:
+    def ask_pending(self, sentence: str, *, can_join: bool = False) -> Pending:
         self.asked.append(sentence)
         return self.pending
 

@@ -2,7 +2,6 @@
 
 from napari_medkd.inference.volumetric.handover import seen_of
 from napari_medkd.inference.volumetric.propagation import (
-    Anchor,
     Ask,
     Ended,
     Found,
@@ -13,7 +12,6 @@ from napari_medkd.inference.volumetric.rules import Rules, Why
 from napari_medkd.inference.volumetric.stretches import Reach, Stretch, stretches
 
 __all__ = [
-    "Anchor",
     "Ask",
     "Ended",
     "Found",

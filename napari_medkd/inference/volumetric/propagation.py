@@ -1,9 +1,10 @@
 """One object through a volume, from prompted slices to the slices beside them, one slice at a time.
 
-Away from the prompted slices the mask of a slice prompts the next one, until a rule ends the walk. Between
-two prompted slices the walk is made from both sides, and what they found is blended by distance, so that both
-prompted slices are met and nothing jumps where the walks meet; where they disagree, the shape between the two
-outlines stands in. It is a generator: whoever takes the slices can show each, and stop after any.
+Away from the prompted slices the mask of a slice, moved as the grey values move, prompts the next one, until
+a rule ends the walk. Between two prompted slices the walk is made from both sides, and what they found is
+blended by distance, so that both prompted slices are met and nothing jumps where the walks meet; where they
+disagree, the shape between the two outlines stands in. It is a generator: whoever takes the slices can show
+each, and stop after any.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.overlap import dice
 from napari_medkd.errors import InvalidPrompt
-from napari_medkd.inference.volumetric import shapes
+from napari_medkd.inference.volumetric import motion, shapes
 from napari_medkd.inference.volumetric.appearance import Appearance
 from napari_medkd.inference.volumetric.handover import HandOver
 from napari_medkd.inference.volumetric.rules import Rules, Why
@@ -30,26 +31,10 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
-    from napari_medkd.inference.segmenter import Prediction, Seen, Segmenter
+    from napari_medkd.inference.segmenter import Prediction, Segmenter
 
-Ask = Callable[["Prompt", "Seen | None"], "Prediction"]  # from a prompt and the logits before it to an answer
+Ask = Callable[["Prompt"], "Prediction"]
 _AGREED = 0.6  # Dice of two walks below which neither is believed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Anchor:
-    """The object on a slice that the user prompted, drew or accepted.
-
-    Parameters
-    ----------
-    mask : ndarray (rows, columns) bool
-        Not empty.
-    seen : Seen or None
-        The logits behind it, where a model made it.
-    """
-
-    mask: NDArray[np.bool_]
-    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +70,7 @@ def propagate(
     volume: Volume,
     segmenter: Segmenter,
     axis: int,
-    anchors: Mapping[int, Anchor],
+    anchors: Mapping[int, NDArray[np.bool_]],
     *,
     rules: Rules | None = None,
     reach: Reach | None = None,
@@ -101,15 +86,15 @@ def propagate(
         A model that takes boxes or points.
     axis : int
         The slices lie across it: 0 = z, 1 = y, 2 = x.
-    anchors : mapping of int to Anchor
-        The prompted slices by index; at least one.
+    anchors : mapping of int to ndarray (rows, columns) bool
+        The object on the slices that the user prompted, drew or accepted, by index; at least one.
     rules : Rules, optional
         What ends a walk.
     reach : Reach, optional
         Which slices may be reached; all of them where None.
     ask : callable, optional
-        Takes (prompt, what is behind the mask before it) and returns the model's answer, from embeddings of
-        its own; each slice is embedded once for each answer where None.
+        Takes a prompt and returns the model's answer, from embeddings of its own; each slice is embedded once
+        for each answer where None.
 
     Yields
     ------
@@ -122,18 +107,12 @@ def propagate(
     InvalidPrompt
         At the call, where nothing is prompted or the model takes neither boxes nor points.
     """
-    if not anchors or not all(anchor.mask.any() for anchor in anchors.values()):
+    if not anchors or not all(mask.any() for mask in anchors.values()):
         raise InvalidPrompt(
             "There is no object to follow through the volume.", "Mark it on one slice, then propagate."
         )
-    spacing = volume.geometry.plane_spacing(Plane(axis, 0))
-    walker = _Walker(
-        volume,
-        axis,
-        HandOver.to(segmenter.card, spacing, volume.geometry.spacing[axis]),
-        rules or Rules(),
-        ask or _asking(volume, segmenter),
-    )
+    hand_over = HandOver.to(segmenter.card)
+    walker = _Walker(volume, axis, hand_over, rules or Rules(), ask or _asking(volume, segmenter))
     wanted = stretches(sorted(anchors), (reach or Reach()).within(volume.shape[axis]))
     return in_turn([walker.follow(stretch, anchors) for stretch in wanted])
 
@@ -166,16 +145,16 @@ class _Walker:
     rules: Rules
     ask: Ask
 
-    def follow(self, stretch: Stretch, anchors: Mapping[int, Anchor]) -> Iterator[Found | Ended]:
+    def follow(self, stretch: Stretch, anchors: Mapping[int, NDArray[np.bool_]]) -> Iterator[Found | Ended]:
         """Fill a stretch of slices beside one prompted slice, or between two."""
         if stretch.end is None:
             return self._onwards(stretch, anchors[stretch.start])
         return self._between(stretch, anchors[stretch.start], anchors[stretch.end])
 
-    def _onwards(self, stretch: Stretch, anchor: Anchor) -> Iterator[Found | Ended]:
+    def _onwards(self, stretch: Stretch, anchor: NDArray[np.bool_]) -> Iterator[Found | Ended]:
         """Walk away from a prompted slice until a rule is broken."""
         last, why = stretch.start, Why.EDGE
-        area, missed = self._area(anchor.mask), 0
+        area, missed = self._area(anchor), 0
         for plane, mask, score, likeness in self._walk(stretch.start, stretch.indices, anchor):
             if not mask.any():
                 missed += 1
@@ -192,7 +171,9 @@ class _Walker:
             yield Found(plane, mask, score * likeness)
         yield Ended(Plane(self.axis, last), stretch.step, why)
 
-    def _between(self, stretch: Stretch, near: Anchor, far: Anchor) -> Iterator[Found | Ended]:
+    def _between(
+        self, stretch: Stretch, near: NDArray[np.bool_], far: NDArray[np.bool_]
+    ) -> Iterator[Found | Ended]:
         """Walk from both sides and blend; the slices of the first walk are shown until the second is made."""
         assert stretch.end is not None
         there: dict[int, tuple[NDArray[np.bool_], float]] = {}
@@ -211,43 +192,46 @@ class _Walker:
         there: tuple[NDArray[np.bool_], float],
         back: tuple[NDArray[np.bool_], float],
         share: float,
-        ends: tuple[Anchor, Anchor],
+        ends: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     ) -> Found:
         """Blend what two walks found on a slice `share` of the way from one prompted slice to the other."""
-        spacing = self.hand_over.spacing
+        spacing = self.volume.geometry.plane_spacing(plane)
         agreement = dice(there[0], back[0])
         confidence = agreement * ((1 - share) * there[1] + share * back[1])
         mask = shapes.blend(there[0], back[0], share, spacing)
         if agreement < _AGREED or not mask.any():
-            drawn = shapes.blend(ends[0].mask, ends[1].mask, share, spacing)
+            drawn = shapes.blend(ends[0], ends[1], share, spacing)
             mask = drawn if drawn.any() else max((there, back), key=lambda one: one[1])[0]
         if not mask.any():  # two objects far apart, and nothing found between them
-            mask, confidence = ends[0 if share < 0.5 else 1].mask, 0.0
+            mask, confidence = ends[0 if share < 0.5 else 1], 0.0
         return Found(plane, mask, confidence)
 
     def _walk(
-        self, start: int, indices: range, anchor: Anchor
+        self, start: int, indices: range, anchor: NDArray[np.bool_]
     ) -> Iterator[tuple[Plane, NDArray[np.bool_], float, float]]:
         """Yield (slice, mask, score, likeness) for each index; an empty mask prompts no other slice."""
-        mask, seen = anchor.mask, anchor.seen
-        look = Appearance(self.volume.slice_seen(Plane(self.axis, start)), mask)
+        mask, before = anchor, self.volume.slice_seen(Plane(self.axis, start))
+        look = Appearance(before, anchor)
         for index in indices:
             plane = Plane(self.axis, index)
-            answer = self.ask(self.hand_over.prompt(plane, mask), seen if self.hand_over.mask else None)
-            found = answer.masks[0]
-            if not found.any():
-                yield plane, found, answer.scores[0], 0.0
+            after = self.volume.slice_seen(plane)
+            outline = motion.carried(before, after, mask)
+            if not (outline > 0).any():
+                yield plane, np.zeros_like(mask), 0.0, 0.0
                 continue
-            mask, seen = found, answer.seen(0)
-            yield plane, mask, answer.scores[0], look.likeness(self.volume.slice_seen(plane), mask)
+            answer = self.ask(self.hand_over.prompt(plane, outline > 0))
+            found = motion.joined(outline, answer.masks[0])
+            if found.any():
+                mask, before = found, after
+            yield plane, found, answer.scores[0], look.likeness(after, found) if found.any() else 0.0
 
     def _area(self, mask: NDArray[np.bool_]) -> float:
-        rows, columns = self.hand_over.spacing
+        rows, columns = self.volume.geometry.plane_spacing(Plane(self.axis, 0))
         return float(np.count_nonzero(mask)) * rows * columns
 
 
 def _asking(volume: Volume, segmenter: Segmenter) -> Ask:
-    def ask(prompt: Prompt, previous: Seen | None) -> Prediction:
-        return segmenter.predict(segmenter.embed(volume, prompt.plane), prompt, previous)
+    def ask(prompt: Prompt) -> Prediction:
+        return segmenter.predict(segmenter.embed(volume, prompt.plane), prompt)
 
     return ask
