@@ -9,6 +9,7 @@ from scipy import ndimage
 from skimage.measure import regionprops
 
 from napari_medkd.batch.row import Class, Measure
+from napari_medkd.core.measuring import diameters, unit_of, voxel_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,19 +18,13 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.geometry import Geometry
 
-Unit = Literal["mm", "px"]
 _PIECE = 2**22
-
-
-def unit_of(geometry: Geometry) -> Unit:
-    """Return what lengths are given in: millimetres where the file has a spacing, else pixels."""
-    return "mm" if geometry.from_file or geometry.spacing != (1.0, 1.0, 1.0) else "px"
 
 
 def classes(labels: NDArray[Any], names: Mapping[int, str], geometry: Geometry) -> tuple[Class, ...]:
     """Return how much of each class of a (z, y, x) mask there is, those of `names` that are absent too."""
     counts = _counts(labels)
-    voxel = _voxel(geometry)
+    voxel = voxel_size(geometry)
     found = {*np.flatnonzero(counts).tolist(), *names} - {0}
     return tuple(
         Class(label=label, name=names.get(label, ""), voxels=voxels, size=voxels * voxel)
@@ -57,7 +52,7 @@ def _objects(
     start = np.array([piece.start for piece in place])
     for number, region in enumerate(regions, start=1):
         voxels = int(region.num_pixels)
-        size = voxels * _voxel(geometry)
+        size = voxels * voxel_size(geometry)
         centre = tuple(round(float(value), 2) for value in np.asarray(region.centroid) + start)
         first = region.bbox[0] + int(start[0])
         yield Measure(
@@ -80,15 +75,7 @@ def _objects(
 
 def _longest(image: NDArray[np.bool_], spacing: tuple[float, ...]) -> float:
     """Return the longest diameter on the slice of a (z, y, x) object where most of it is."""
-    largest = image[int(np.argmax(image.sum(axis=(1, 2))))].astype(np.uint8)
-    (region,) = regionprops(largest, spacing=spacing)  # type: ignore[no-untyped-call]
-    return float(region.feret_diameter_max)
-
-
-def _voxel(geometry: Geometry) -> float:
-    """Return the area of a pixel of a picture, or the volume of a voxel of several slices."""
-    z, y, x = geometry.spacing
-    return y * x if geometry.shape[0] == 1 else z * y * x
+    return diameters(image[int(np.argmax(image.sum(axis=(1, 2))))], spacing).longest
 
 
 def _counts(labels: NDArray[Any]) -> NDArray[np.int64]:

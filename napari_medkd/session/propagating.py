@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -16,13 +16,14 @@ from napari_medkd.session.packing import PackedMask, pack_prompt
 from napari_medkd.session.stack import Section, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.errors import MedkdError
     from napari_medkd.inference.volumetric import Rules, Stretch
     from napari_medkd.session.state import Proposal
+    from napari_medkd.session.worker import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,10 @@ class PropagatingSession(NamingSession):
         self._current.show(self.prompt, replace(proposal, stack=stack))
         self._announce_step()
         return True
+
+    def aside(self, kind: Kind, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Do something on the model's thread while it is idle; the newest of a kind wins."""
+        self._current.answers.aside(kind, work, done)
 
     # --- inside -------------------------------------------------------------------------------------------
     def _whole(self) -> Proposal:

@@ -101,6 +101,11 @@ class Proposal:
         """The slice that it lies on; of an object of the volume, the one in hand."""
         return self.prompt.plane
 
+    @property
+    def sheets(self) -> tuple[tuple[Plane, PackedMask], ...]:
+        """Every slice that it has pixels on, with these, packed."""
+        return sheets(self.plane, PackedMask.of(self.mask), self.stack)
+
     def masks(self) -> Iterator[tuple[Plane, NDArray[np.bool_]]]:
         """Yield every slice that it has pixels on, with its (rows, columns) mask."""
         if self.mask.any():

@@ -24,7 +24,9 @@ class Kind(IntEnum):
     ENCODE = 3
     SWEEP = 4
     LOOK = 5
-    AHEAD = 6
+    MEASURE = 6
+    COUNT = 7
+    AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)

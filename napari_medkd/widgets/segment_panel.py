@@ -14,6 +14,7 @@ from napari_medkd.widgets.dialogs import Asker, Dialogs
 from napari_medkd.widgets.image_box import ImageBox
 from napari_medkd.widgets.key_events import action_of, is_typing
 from napari_medkd.widgets.labels import MARGIN, SPACING
+from napari_medkd.widgets.measure_box import MeasureBox
 from napari_medkd.widgets.model_box import ModelBox
 from napari_medkd.widgets.proposal_box import ProposalBox
 from napari_medkd.widgets.result_box import ResultBox
@@ -69,7 +70,7 @@ class SegmentPanel(QWidget):
         self._state = StateLine(session)
         self._image, self._model, self._tools = ImageBox(session), ModelBox(session), Toolbox(session)
         self._proposal, self._result = ProposalBox(session), ResultBox(session)
-        self._volume = VolumeBox(session)
+        self._volume, self._measures = VolumeBox(session), MeasureBox(session)
         self._classes = ClassBox(session, self._attempt, self.set_active)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, MARGIN, 0, 0)
@@ -78,8 +79,9 @@ class SegmentPanel(QWidget):
         head.setContentsMargins(MARGIN, 0, MARGIN, 0)
         head.addWidget(self._state)
         layout.addLayout(head)
-        boxes = (self._image, self._model, self._tools, self._proposal, self._volume, self._classes)
-        layout.addWidget(scrolled(column(*boxes, self._result)), 1)
+        inputs = (self._image, self._model, self._tools)
+        outputs = (self._proposal, self._volume, self._classes, self._measures, self._result)
+        layout.addWidget(scrolled(column(*inputs, *outputs)), 1)
         self._actions = self._build_actions()
         self._connect()
 

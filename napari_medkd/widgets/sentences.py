@@ -10,6 +10,7 @@ from napari_medkd.widgets.keys import key_for
 
 if TYPE_CHECKING:
     from napari_medkd.core.volume import Volume
+    from napari_medkd.session.measuring import Measured
     from napari_medkd.session.session import Session
     from napari_medkd.session.state import CommitResult
     from napari_medkd.session.volumes import Progress
@@ -109,6 +110,30 @@ def propagation_text(session: Session, progress: Progress | None) -> str:
     ends = progress.ends if progress is not None else ()
     parts += [f"ended at {end.plane.index}: {end.why.value}" for end in ends if end.why is not Why.EDGE]
     return " · ".join(parts) + "."
+
+
+def measured_text(session: Session, found: Measured | None, of_class: Measured | None) -> str:
+    """Return how large the object in hand is, and its class; empty where there is neither."""
+    lines = []
+    if found is not None:
+        parts = [_size(found)]
+        if found.diameters is not None:
+            across = (found.diameters.longest, found.diameters.perpendicular)
+            parts.append(f"{across[0]:.1f} × {across[1]:.1f} {found.unit}")
+        if found.mean is not None:
+            is_ct = session.volume is not None and session.volume.modality == "CT"
+            parts.append(f"mean {found.mean:.4g}{' HU' if is_ct else ''}")
+        lines.append("Object: " + " · ".join(parts))
+    if of_class is not None:
+        lines.append(f"{session.active_class.name.capitalize()} in all: {_size(of_class)}")
+    return "\n".join(lines) or "Nothing to measure yet."
+
+
+def _size(found: Measured) -> str:
+    if found.is_volume and found.unit == "mm":
+        return f"{found.size / 1000:.3g} ml"
+    unit = f"{found.unit}{'³' if found.is_volume else '²'}"
+    return f"{found.size:,.4g} {unit}" if found.unit == "mm" else f"{found.voxels:,} {unit}"
 
 
 def commit_text(result: CommitResult) -> str:
