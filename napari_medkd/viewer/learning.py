@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import shlex
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from napari_medkd import runs, settings
+from napari_medkd.errors import missing_extra
 from napari_medkd.models.store import ModelStore
 from napari_medkd.runs import events
 from napari_medkd.widgets.learning import Choice, Outlook, Plan
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _OURS = frozenset({"name", "title", "description", "licence", "commercial_use"})  # named after the model
 _THERE = "you@server"
+_NEEDED = ("torch", "lightning_fabric")
 
 
 class LearningHere:
@@ -34,15 +37,17 @@ class LearningHere:
         from napari_medkd import learning
 
         model = settings.Settings.load().default_model
+        collected = learning.collected(model)
         titles = {card.id: card.title for card in ModelStore().list()}
         return Outlook(
-            collected=learning.collected(model),
+            collected=collected,
             choices=self._choices(model) if model in titles else (),
             runs=tuple(learning.learning_runs()),
             decisions=tuple(learning.decisions()),
             model=model,
             titles=titles,
             previous=learning.can_roll_back_to(),
+            obstacle=_missing() or collected.obstacle,
         )
 
     def plan(self, choice: Choice, config: BaseModel) -> Plan:
@@ -118,6 +123,12 @@ class LearningHere:
             Choice(one, known[one.recipe].config.model_validate(one.options), _OURS | set(one.options))
             for one in learning.methods(ModelStore().get(model))
         )
+
+
+def _missing() -> str:
+    """Return what is not installed that training needs, in a sentence; empty where all is there."""
+    lacks = next((name for name in _NEEDED if find_spec(name) is None), None)
+    return str(missing_extra(lacks, "train", "Learning from corrections")) if lacks is not None else ""
 
 
 def _order(choice: Choice, config: BaseModel) -> Order:

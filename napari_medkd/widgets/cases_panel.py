@@ -54,6 +54,7 @@ class CasesPanel(QWidget):
         self._choose_folder = choose_folder or self._folder_dialog
         self._choose_report = choose_report or self._report_dialog
         self._log: CaseLog | None = None
+        self._goes_on = False
         self._found: list[tuple[str, float | None, str]] = []  # by a thread, since the last sorting
         self.cases = CaseModel(self)
         self.list = CaseList(self.cases)
@@ -85,10 +86,12 @@ class CasesPanel(QWidget):
         self._show_state()
 
     def show_failed(self, case: Case, error: MedkdError) -> None:
-        """Say that a case cannot be opened: its row turns red, and nothing else happens."""
+        """Say that a case cannot be opened: its row turns red, and Next goes on to the one after it."""
         self._note(case.name, "failed", reason=str(error))
         self.list.choose(case.name)
         self._show_state()
+        if self._goes_on:
+            self.open_next()
 
     def finish(self, state: CaseState) -> None:
         """Close the books on the case that is open, and go on with the next one."""
@@ -106,11 +109,12 @@ class CasesPanel(QWidget):
             self._note(self.open_case.case.name, "open", self.open_case.stopwatch.take())
 
     def open_next(self) -> None:
-        """Ask for the next case that is left to do."""
-        chosen = self.list.chosen
-        row = self.cases.after(chosen.case.name if chosen is not None else "")
+        """Ask for the selected case where it is new, else for the next one that is left to do."""
+        row = self.list.chosen
+        if row is None or row.note.state != "new":
+            row = self.cases.after(row.case.name if row is not None else "")
         if row is not None:
-            self._ask_for(row)
+            self._ask_for(row, goes_on=True)
         elif self.cases.rows:
             self._job.say("All cases are done, skipped or failed.")
 
@@ -223,8 +227,12 @@ class CasesPanel(QWidget):
             row.note = _changed(row.note, state, seconds, reason)
         self.cases.touch(name)
 
-    def _ask_for(self, row: CaseRow) -> None:
-        """Ask for a case to be opened; the time spent on the one before is kept."""
+    def _ask_for(self, row: CaseRow, *, goes_on: bool = False) -> None:
+        """Ask for a case to be opened, or with `goes_on` the first from it that can be.
+
+        The time that was spent on the one before is kept.
+        """
+        self._goes_on = goes_on
         self.pause()
         self.open_case.show_case(None)
         self._job.say("")

@@ -104,7 +104,7 @@ class LearnPanel(QWidget):
         title = outlook.titles.get(outlook.model, outlook.model)
         self.corrections.show_settings()
         self.corrections.show_collected(outlook.collected, title)
-        self.methods.set_choices(outlook.choices, outlook.collected.obstacle)
+        self.methods.set_choices(outlook.choices, outlook.obstacle)
         self.history.show_decisions(outlook.decisions, outlook.titles, outlook.previous)
         self._follow(outlook)
         self._judge(outlook)

@@ -71,6 +71,8 @@ class Outlook:
         Id of an installed model → what people call it.
     previous : str
         Id of the model that a roll back would bring back; empty where there is none.
+    obstacle : str
+        Why nothing can be started, in a sentence; empty where it can.
     """
 
     collected: Collected
@@ -80,6 +82,7 @@ class Outlook:
     model: str
     titles: dict[str, str]
     previous: str = ""
+    obstacle: str = ""
 
 
 class Learning(Protocol):

@@ -97,7 +97,10 @@ class School:
         choices = (Choice(QUICK, Numbers(), hidden), Choice(FULL, Numbers(steps=90), hidden))
         model = self.decisions[0].after if self.decisions else "old"
         previous = "old" if model == "new" else ""
-        return Outlook(self.collected, choices, found, tuple(self.decisions), model, TITLES, previous)
+        obstacle = self.collected.obstacle
+        return Outlook(
+            self.collected, choices, found, tuple(self.decisions), model, TITLES, previous, obstacle
+        )
 
     def plan(self, choice: Choice, config: BaseModel) -> Plan:
         return Plan(seconds=100, memory_mb=1024, free_mb=4096)
