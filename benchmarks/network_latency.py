@@ -32,7 +32,7 @@ def measure(models: Sequence[str], repeats: int, threads: int) -> dict[str, Any]
         decoders[model] = lambda runtime=runtime, features=features, box=box: runtime.decode(  # type: ignore[misc]
             features, *box, None
         )
-    encoding, decoding = _in_turn(encoders, max(3, repeats // 2)), _in_turn(decoders, repeats)
+    encoding, decoding = in_turn(encoders, max(3, repeats // 2)), in_turn(decoders, repeats)
     return {
         model: {
             "encode_s": measuring.summary(encoding[model][0]),
@@ -59,7 +59,7 @@ def ratios(networks: dict[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
-def _in_turn(
+def in_turn(
     actions: dict[str, Callable[[], object]], repeats: int
 ) -> dict[str, tuple[list[float], list[float]]]:
     """Time every action once, then again, …: seconds by the clock and seconds of the processor."""

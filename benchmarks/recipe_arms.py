@@ -59,21 +59,21 @@ class Experiment:
     validation: int
 
 
-TEACHER = "litemedsam"
-_A, _B = 150, 60  # steps of KD-SAM's stages
+_TEACHER = "litemedsam"
+_A, _B = 120, 60  # steps of KD-SAM's stages
 _KNOWN, _LEARNT = 120, 80  # steps on the transfer set, and on the labels
 _FEW, _MANY, _MADE = 40, 120, 80  # real pictures of a small and a large transfer set; synthetic ones
 
 KD_SAM = Experiment(
     recipe="kd-sam",
     shared={
-        "teacher": TEACHER,
-        "backbone": "resnet18",
+        "teacher": _TEACHER,
+        "backbone": "mobilenetv4_conv_small",
         "size": 128,
         "neck_width": 64,
         "neck_blocks": 1,
         "perceptual_boxes": 2,
-        "perceptual_size": 96,
+        "perceptual_size": 32,
         "encoder_steps": _A,
         "decoder_steps": _B,
         "objects": 1,
@@ -133,7 +133,7 @@ def _of_budget(labels: int) -> tuple[Ordering, ...]:
 TS_KD = Experiment(
     recipe="ts-kd",
     shared={
-        "teacher": TEACHER,
+        "teacher": _TEACHER,
         "size": 128,
         "width": 96,
         "depth": 6,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.recipe_arms import EXPERIMENTS, TEACHER
+from benchmarks.recipe_arms import EXPERIMENTS
 from benchmarks.recipe_report import Figures, Report
 from napari_medkd.core.overlap import dice
 from napari_medkd.core.prompts import Box
@@ -123,8 +123,9 @@ def _references(experiment: Experiment, data: Path) -> tuple[Figures, Figures]:
     if "automatic" in experiment.questions:
         return {"automatic": [case.name for case in folder]}, _without_prompt(folder)
     objects: Figures = {}
-    teacher = load_segmenter(TEACHER, device="cpu")
-    found: Figures = {"filled box": {}, "ellipse in the box": {}, TEACHER: {}}
+    name_of_teacher = experiment.shared["teacher"]
+    teacher = load_segmenter(name_of_teacher, device="cpu")
+    found: Figures = {"filled box": {}, "ellipse in the box": {}, name_of_teacher: {}}
     for name, question in experiment.questions.items():
         report = evaluate(teacher, [folder], question)
         rows = report.rows
@@ -134,7 +135,7 @@ def _references(experiment: Experiment, data: Path) -> tuple[Figures, Figures]:
         objects[name] = [row.case for row in rows]
         found["filled box"][name] = [round(row.filled_box.dice, 4) for row in rows]
         found["ellipse in the box"][name] = [round(row.ellipse.dice, 4) for row in rows]
-        found[TEACHER][name] = [round(row.model.dice, 4) for row in rows]
+        found[name_of_teacher][name] = [round(row.model.dice, 4) for row in rows]
     teacher.close()
     return objects, found
 

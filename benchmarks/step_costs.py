@@ -12,11 +12,11 @@ import json
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from benchmarks import measuring
 from napari_medkd.runs import RunSpec
@@ -27,7 +27,7 @@ from src_training.recipes.kd_sam import KdSam, KdSamConfig
 from src_training.run import hardware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 LIMIT = 1.3
 _SUPERVISED = {"encoder_steps": 0, "unfreeze_encoder": True, "objects": 1}
@@ -37,38 +37,48 @@ _LOSSES = ("none", "sam-decoder", "vgg16-random")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print one line a loss, and write a report."""
     options = _parser().parse_args(arguments)
+    report: dict[str, Any] = {
+        "limit": LIMIT,
+        "backbone": options.backbone,
+        "batch": options.batch,
+        "machine": measuring.machine(),
+        "sizes": {},
+    }
+    for size in options.sizes:
+        taken = _measured(options, size)
+        base = float(np.median(taken["supervised"]))
+        ratios = {loss: round(float(np.median(taken[loss])) / base, 2) for loss in options.losses}
+        seconds = {name: measuring.summary(values) for name, values in taken.items()}
+        report["sizes"][str(size)] = {"ratios": ratios, "seconds": seconds}
+        for loss, ratio in ratios.items():
+            sys.stdout.write(f"{size}, stage A, {loss}: {ratio:.2f} × a supervised step of {base:.2f} s\n")
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measured(options: argparse.Namespace, size: int) -> dict[str, list[float]]:
+    """Return the seconds of the steps of each kind, which are made in turn."""
     shared: dict[str, Any] = {
         "teacher": options.teacher,
         "backbone": options.backbone,
-        "size": options.size,
+        "size": size,
         "batch_size": options.batch,
         "lessons": options.batch,
     }
     arms = {"supervised": _SUPERVISED, **{loss: {"perceptual": loss} for loss in options.losses}}
+    taken: dict[str, list[float]] = {name: [] for name in arms}
     with tempfile.TemporaryDirectory(prefix="medkd-steps-") as folder:
         spec = RunSpec(recipe="kd-sam", data=(str(options.data),), device=options.device)
         context = Context(spec, Path(folder), hardware(spec), lambda event: None)
         del context.pictures[options.batch :]
         steps = {name: _step({**shared, **settings}, context) for name, settings in arms.items()}
-        taken: dict[str, list[float]] = {name: [] for name in steps}
         for number in range(options.repeats + 1):
             for name, step in steps.items():
                 seconds = _seconds(step)
                 if number:  # the first step also makes the optimiser's memory
                     taken[name].append(seconds)
-    base = float(np.median(taken["supervised"]))
-    report = {
-        **shared,
-        "limit": LIMIT,
-        "seconds": {name: measuring.summary(values) for name, values in taken.items()},
-        "ratios": {name: round(float(np.median(taken[name])) / base, 2) for name in options.losses},
-        "machine": measuring.machine(),
-    }
-    for name, ratio in report["ratios"].items():
-        sys.stdout.write(f"stage A, {name}: {ratio:.2f} × a supervised step of {base:.2f} s\n")
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return taken
 
 
 def _step(settings: dict[str, Any], context: Context) -> Callable[[], None]:
@@ -92,22 +102,14 @@ def _step(settings: dict[str, Any], context: Context) -> Callable[[], None]:
 
 
 def _seconds(step: Callable[[], None]) -> float:
-    with _clock() as clock:
-        step()
-    return clock[0]
-
-
-@contextmanager
-def _clock() -> Iterator[list[float]]:
-    """Take the processor's time, or the time by the clock where a GPU does the work."""
-    import torch
-
-    now = time.perf_counter if torch.cuda.is_available() else time.process_time
-    start, found = now(), [0.0]
-    yield found
-    if torch.cuda.is_available():
+    """Time a step: by the processor's time, since others may use it too; by the clock on a GPU."""
+    on_gpu = torch.cuda.is_available()
+    now = time.perf_counter if on_gpu else time.process_time
+    start = now()
+    step()
+    if on_gpu:
         torch.cuda.synchronize()
-    found[0] = now() - start
+    return now() - start
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,8 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="a data set")
     parser.add_argument("--teacher", default="litemedsam")
     parser.add_argument("--backbone", default="resnet50")
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--sizes", nargs="+", type=int, default=[256, 512], help="sides of the input")
+    parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--losses", nargs="+", choices=_LOSSES, default=list(_LOSSES[:2]))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cpu")

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy_tables, latency_tables, recipe_tables
+from benchmarks import accuracy_tables, cost_tables, latency_tables, recipe_tables
 from benchmarks.recipe_arms import EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
@@ -28,23 +28,33 @@ def main() -> None:
         "generalisation": accuracy_tables.generalisation,
         "accuracy": accuracy,
         "robustness": robustness,
+        "costs": cost_tables.networks,
     }
     for name, table in tables.items():
         file = RESULTS / f"{name}.json"
         if file.exists():
             page = fill(page, name, table(json.loads(file.read_text(encoding="utf-8"))))
     PAGE.write_text(page, encoding="utf-8")
-    _fill_recipes(RESULTS / "recipes.json")
+    for name, write in (("recipes", _fill_recipes), ("steps", _fill_steps)):
+        file = RESULTS / f"{name}.json"
+        if file.exists():
+            write(json.loads(file.read_text(encoding="utf-8")))
 
 
-def _fill_recipes(file: Path) -> None:
+def _fill_recipes(report: dict[str, Any]) -> None:
     """Put the figures of `benchmarks.recipes` into the page of each recipe."""
-    if not file.exists():
-        return
-    for recipe, own in json.loads(file.read_text(encoding="utf-8")).items():
-        page = RECIPES / f"{recipe}.in.md"
-        text = recipe_tables.results(EXPERIMENTS[recipe], own)
-        page.write_text(fill(page.read_text(encoding="utf-8"), "results", text), encoding="utf-8")
+    for recipe, own in report.items():
+        _fill_recipe(recipe, "results", recipe_tables.results(EXPERIMENTS[recipe], own))
+
+
+def _fill_steps(report: dict[str, Any]) -> None:
+    """Put the figures of `benchmarks.step_costs` into KD-SAM's page."""
+    _fill_recipe("kd-sam", "steps", cost_tables.steps(report))
+
+
+def _fill_recipe(recipe: str, name: str, text: str) -> None:
+    page = RECIPES / f"{recipe}.in.md"
+    page.write_text(fill(page.read_text(encoding="utf-8"), name, text), encoding="utf-8")
 
 
 def fill(page: str, name: str, table: str) -> str:

@@ -6,8 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medkd import __version__
+from napari_medkd.models.checkpoint import sha256
 from napari_medkd.models.export import write_package
+from napari_medkd.models.package import CARD
+from napari_medkd.models.provenance import FILE as PROVENANCE
+from napari_medkd.models.provenance import Provenance
+from napari_medkd.models.store import ModelStore
 from src_training.data import about
+from src_training.files import write_text
+from src_training.replay import Replay, digests
 
 if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
@@ -43,8 +50,29 @@ def export(
         }
     )
     place = context.folder / MODEL
-    write_package(model.cpu().eval(), finished, place)
+    written = write_package(model.cpu().eval(), finished, place)
+    if context.spec.learning is not None:
+        _add_provenance(written, context, place)
     return place
+
+
+def _add_provenance(card: ModelCard, context: Context, place: Path) -> None:
+    """Put the chain of a model that learnt from corrections into its package."""
+    orders = context.spec.learning
+    assert orders is not None
+    rehearsed = Replay(map(Path, orders.replay)).pictures("train")
+    Provenance(
+        parent=context.spec.base,
+        parent_files=ModelStore().get(context.spec.base).files if context.spec.base else {},
+        corrections=orders.corrections,
+        replay=digests(rehearsed),
+        recipe=context.spec.recipe,
+        options=context.spec.options,
+        seed=context.spec.seed,
+    ).save(place)
+    files = {**card.files, PROVENANCE: sha256(place / PROVENANCE)}
+    text = card.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
+    write_text(place / CARD, text)
 
 
 def _data(context: Context) -> tuple[str, ...]:

@@ -45,7 +45,12 @@ def run(folder: Path, writer: EventWriter) -> None:
     context.write(Progress(stage="export", step=0, total=1))
     place = export(trained.model, trained.card, trained.config, context, trained.figures)
     context.write(ModelExported(id=trained.card.id, path=str(place.relative_to(folder))))
-    context.write(Finished(summary=trained.figures))
+    figures = dict(trained.figures)
+    if context.spec.learning is not None:
+        from src_training.comparing import compare
+
+        figures |= compare(context, place)
+    context.write(Finished(summary=figures))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

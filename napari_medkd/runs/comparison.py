@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FILE = "comparison.json"
 FORGOTTEN = 0.01  # mean Dice that the replay set may lose
 Verdict = Literal["better", "worse", "unclear", "unmeasured"]
+SetKind = Literal["corrections", "replay"]
 
 
 class _Part(BaseModel):
@@ -40,7 +41,7 @@ class SetComparison(_Part):
     """Both models on the same objects."""
 
     name: str = Field(description="Which images.")
-    kind: Literal["corrections", "replay"] = Field(
+    kind: SetKind = Field(
         description="The user's held-out cases, or images of other kinds that must not be forgotten."
     )
     cases: int = Field(description="Independent cases.")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 
 from napari_medkd.io import read_volume
 from napari_medkd.runs import EventReader, EventWriter, RunSpec, request_stop
@@ -46,13 +45,7 @@ OPTIONS = {
 STAGES = ("teacher", "diffusion", "pretraining", "finetuning")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums are then always taken in the same order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -156,6 +149,7 @@ class Stopping(EventWriter):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_export")
 def test_a_run_that_was_stopped_in_every_stage_ends_with_the_same_bits(tmp_path, data):
     whole, stopped = make_run(tmp_path / "whole", data), make_run(tmp_path / "stopped", data)
     train(whole)
@@ -173,7 +167,7 @@ def test_a_run_that_was_stopped_in_every_stage_ends_with_the_same_bits(tmp_path,
         assert (whole / name).read_bytes() == (stopped / name).read_bytes(), name
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("without_export")
 @pytest.mark.parametrize("kind", ["task-agnostic", "mae", "none"])
 def test_a_control_is_an_option(tmp_path, data, kind):
     folder = make_run(tmp_path / kind, data, pretraining=kind, synthetic=False, labels=2)

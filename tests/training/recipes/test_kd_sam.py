@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Any] = {
     "name": "small",
     "teacher": CARD.id,
-    "backbone": "mobilenetv4_conv_small_035",
+    "backbone": "test_efficientnet",
     "size": 128,
     "neck_width": 16,
     "neck_blocks": 1,
@@ -48,11 +48,6 @@ def make_run(folder: Path, data: Path, **options: Any) -> Path:
     spec = RunSpec(recipe="kd-sam", options={**OPTIONS, **options}, data=(str(data),), device="cpu", seed=3)
     spec.save(folder)
     return folder
-
-
-def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the package, which takes most of the time and is the same for every arm."""
-    monkeypatch.setattr("src_training.run.export", lambda model, card, config, context, *_: context.folder)
 
 
 def figures(folder: Path, stage: str) -> dict[str, float]:
@@ -90,8 +85,8 @@ def test_a_student_is_made_that_the_product_takes_in(tmp_path, data):
     assert answer.masks[0].shape == (80, 80) and np.isfinite(answer.scores).all()
 
 
+@pytest.mark.usefixtures("without_export")
 def test_the_second_stage_leaves_the_encoder_alone_unless_told(tmp_path, data, monkeypatch):
-    without_export(monkeypatch)
     kept, free = (
         make_run(tmp_path / name, data, encoder_steps=0, perceptual="none", unfreeze_encoder=free)
         for name, free in (("kept", False), ("free", True))
@@ -115,8 +110,8 @@ def test_the_second_stage_leaves_the_encoder_alone_unless_told(tmp_path, data, m
     assert not any(name.startswith("student.prompt_encoder") for name in loose)
 
 
-def test_the_first_stage_trains_the_encoder_alone_and_keeps_the_teachers_decoder(tmp_path, data, monkeypatch):
-    without_export(monkeypatch)
+@pytest.mark.usefixtures("without_export")
+def test_the_first_stage_trains_the_encoder_alone_and_keeps_the_teachers_decoder(tmp_path, data):
     run = make_run(tmp_path / "run", data, decoder_steps=0)
     assert main([str(run)]) == 0, EventReader(run).read()[-1]
     teacher = ModelStore().build(CARD.id).state_dict()
@@ -129,21 +124,22 @@ def test_the_first_stage_trains_the_encoder_alone_and_keeps_the_teachers_decoder
     assert not any("perception" in name or "phi" in name for name in after)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("stage", "step"), [(0, 2), (1, 1)])
-def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, data, monkeypatch, stage, step):
-    without_export(monkeypatch)
+@pytest.mark.usefixtures("without_export")
+def test_a_run_that_was_stopped_in_both_stages_goes_on_to_the_same_bits(tmp_path, data, monkeypatch):
     whole, halved = make_run(tmp_path / "whole", data), make_run(tmp_path / "halved", data)
     assert main([str(whole)]) == 0
+    for place in ((0, 2), (1, 1)):
 
-    class Stopping(loop.Fit):
-        def _agreed(self, value: Any) -> Any:
-            return (self._number, self._step) == (stage, step) if value is False else value
+        class Stopping(loop.Fit):
+            wanted = place
 
-    monkeypatch.setattr("src_training.run.Fit", Stopping)
-    assert main([str(halved)]) == 0
-    stopped = checkpoint.load(halved)
-    assert stopped is not None and (stopped["stage"], stopped["step"]) == (stage, step)
+            def _agreed(self, value: Any) -> Any:
+                return (self._number, self._step) == self.wanted if value is False else value
+
+        monkeypatch.setattr("src_training.run.Fit", Stopping)
+        assert main([str(halved)]) == 0
+        stopped = checkpoint.load(halved)
+        assert stopped is not None and (stopped["stage"], stopped["step"]) == place
     monkeypatch.setattr("src_training.run.Fit", loop.Fit)
     assert main([str(halved)]) == 0
     for part in ("task", "average"):
@@ -151,8 +147,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, data, monkeypatch, sta
         assert all(torch.equal(value, other[name]) for name, value in one.items()), part
 
 
-def test_no_stage_sees_a_validation_picture(tmp_path, data, monkeypatch):
-    without_export(monkeypatch)
+@pytest.mark.usefixtures("without_export")
+def test_no_stage_sees_a_validation_picture(tmp_path, data):
     run = make_run(tmp_path / "run", data, encoder_steps=1, decoder_steps=1)
     assert main([str(run)]) == 0
     manifest = Manifest.load(run)
@@ -178,8 +174,8 @@ def test_orders_that_cannot_be_followed_are_a_sentence(tmp_path, data, options, 
     assert failed.kind == "failed" and sentence in failed.message
 
 
-def test_random_vgg_is_a_control_that_runs(tmp_path, data, monkeypatch):
-    without_export(monkeypatch)
+@pytest.mark.usefixtures("without_export")
+def test_random_vgg_is_a_control_that_runs(tmp_path, data):
     run = make_run(
         tmp_path / "run",
         data,

@@ -12,6 +12,7 @@ from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Box, Prompt
 from napari_medkd.inference import load_segmenter
 from napari_medkd.io import read_volume
+from napari_medkd.models.checkpoint import read_state
 from napari_medkd.models.store import ModelStore
 from napari_medkd.runs import EventReader, RunSpec
 from src_training import checkpoint
@@ -43,19 +44,15 @@ def failure(folder: Path) -> object:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", ["tiny_vit", "sam_vit"])
-def test_the_adapted_model_has_the_bases_shape_and_answers_boxes(tmp_path, encoder):
-    install(tmp_path, encoder)
+def test_the_adapted_model_has_the_bases_shape_and_answers_boxes(tmp_path):
+    install(tmp_path)
     data = make_set(tmp_path / "discs")
     run = make_run(tmp_path / "run", data, CARD.id)
     assert main([str(run)]) == 0, failure(run)
     card = ModelStore().add(run / "model")
     assert card.id == "adapted" and card.parent == CARD.id and card.licence == "Apache-2.0"
     assert "iou" in str(card.metrics) and card.capabilities == {"box"}
-    base, adapted = (ModelStore().build(name).state_dict() for name in (CARD.id, "adapted"))
-    assert base.keys() == adapted.keys()
-    changed = {name for name, value in base.items() if not torch.allclose(value, adapted[name], atol=2e-3)}
-    assert all("qkv.weight" in name or name.startswith("mask_decoder") for name in changed)
+    only_what_may_learn_moved(ModelStore().build("adapted").state_dict(), rounded=2e-3)
     segmenter = load_segmenter("adapted", device="cpu", runtime="onnx")
     volume = read_volume(data / "images" / "00.png")
     prompt = Prompt(Plane(0, 0), box=Box(20, 20, 60, 60))
@@ -63,9 +60,24 @@ def test_the_adapted_model_has_the_bases_shape_and_answers_boxes(tmp_path, encod
     assert answer.masks[0].shape == (80, 80) and np.isfinite(answer.scores).all()
 
 
+def only_what_may_learn_moved(adapted: dict[str, torch.Tensor], rounded: float = 0.0) -> None:
+    base = ModelStore().build(CARD.id).state_dict()
+    assert base.keys() == adapted.keys()
+    changed = {name for name, value in base.items() if not torch.allclose(value, adapted[name], atol=rounded)}
+    assert changed and all("qkv.weight" in name or name.startswith("mask_decoder") for name in changed)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_plain_transformer_is_adapted_as_well(tmp_path):
+    install(tmp_path, "sam_vit")
+    run = make_run(tmp_path / "run", make_set(tmp_path / "discs"), CARD.id)
+    assert main([str(run)]) == 0, failure(run)
+    only_what_may_learn_moved(read_state(run / "model" / "model.safetensors"))
+
+
+@pytest.mark.usefixtures("without_export")
 @pytest.mark.parametrize(("decoder_rate", "decoder"), [(0.2, True), (0.0, False)])
-def test_queries_and_values_learn_and_the_decoder_where_it_may(tmp_path, monkeypatch, decoder_rate, decoder):
-    monkeypatch.setattr("src_training.run.export", lambda model, card, config, context, *_: context.folder)
+def test_queries_and_values_learn_and_the_decoder_where_it_may(tmp_path, decoder_rate, decoder):
     install(tmp_path)
     run = make_run(
         tmp_path / "run", make_set(tmp_path / "discs"), CARD.id, decoder_rate=decoder_rate, learning_rate=0.01
@@ -89,7 +101,7 @@ def test_a_model_without_attention_is_a_sentence(tmp_path):
     from napari_medkd.models.checkpoint import write_state
     from napari_medkd.models.promptable import build_model
 
-    options = {"backbone": "mobilenetv4_conv_small_035", "finer": False}
+    options = {"backbone": "test_efficientnet", "finer": False}
     card = ModelCard(
         id="convolutions",
         title="Convolutions",
