@@ -19,7 +19,7 @@ import torch
 from benchmarks import measuring
 from benchmarks.network_latency import in_turn
 from napari_medkd.inference.runtimes.torch import TorchRuntime
-from napari_medkd.models.card import ModelCard, Preprocessing, Target
+from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
 from napari_medkd.models.catalogue import entry
 from napari_medkd.models.export import example_inputs
 from napari_medkd.models.promptable import build_model
@@ -70,6 +70,9 @@ def networks() -> Iterator[Network]:
         yield Network(f"KD-SAM, ResNet-50, {size}", card, "26.4 M")
     ts_kd = TsKdConfig()
     yield Network("TS-KD, ViT-Tiny", _automatic(ts_kd))
+    for number in range(3):
+        said = "662 images/s, A100" if number == 0 else ""
+        yield Network(f"EfficientMedSAM-{number}, its stage table", _of_stage_table(f"l{number}"), said)
     for name in ("medkd-fast", "medkd-nano"):
         yield Network(name, ModelStore().get(name))
     yield Network("LiteMedSAM", entry("litemedsam").card)
@@ -84,6 +87,17 @@ def _automatic(config: TsKdConfig) -> ModelCard:
         preprocessing=Preprocessing(size=config.size),
         capabilities=frozenset({"auto"}),
         targets=(Target(name="object"),),
+    )
+
+
+def _of_stage_table(size: str) -> ModelCard:
+    side = 512
+    return ModelCard(
+        id=f"efficient-medsam-{size}",
+        title="EfficientMedSAM",
+        architecture=Architecture(encoder="searched", encoder_options={"size": size}, grid=side // 8),
+        preprocessing=Preprocessing(size=side),
+        capabilities=frozenset({"box", "point"}),
     )
 
 

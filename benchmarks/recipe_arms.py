@@ -60,8 +60,8 @@ class Experiment:
 
 
 _TEACHER = "litemedsam"
-_A, _B = 120, 60  # steps of KD-SAM's stages
-_KNOWN, _LEARNT = 120, 80  # steps on the transfer set, and on the labels
+_A, _B = 80, 40  # steps of KD-SAM's stages
+_KNOWN, _LEARNT = 100, 60  # steps on the transfer set, and on the labels
 _FEW, _MANY, _MADE = 40, 120, 80  # real pictures of a small and a large transfer set; synthetic ones
 
 KD_SAM = Experiment(
