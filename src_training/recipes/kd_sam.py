@@ -135,7 +135,7 @@ class KdSam(Recipe):
     def model(self, config: KdSamConfig, context: Context) -> tuple[PromptableModel, ModelCard]:
         """Build the student once, with everything that it can start from."""
         if self._built is None:
-            card = _card(config)
+            card = student_card(config)
             self._built = _student(config, card, context), card
         return self._built
 
@@ -157,7 +157,8 @@ class KdSam(Recipe):
         return stages
 
 
-def _card(config: KdSamConfig) -> ModelCard:
+def student_card(config: KdSamConfig) -> ModelCard:
+    """Return the card of the student; its teacher must be installed."""
     from napari_medkd.models.store import ModelStore
 
     teacher = ModelStore().get(config.teacher)

@@ -112,19 +112,8 @@ class Making:
         return ModelCard(
             id=config.name,
             title=config.title,
-            architecture=Architecture(
-                encoder="vit_tiny",
-                encoder_options={
-                    "image_size": config.size,
-                    "width": config.width,
-                    "depth": config.depth,
-                    "heads": config.heads,
-                },
-                grid=config.size // _PATCH,
-                decoder="prompt_free",
-                decoder_options={"classes": self._classes},
-                masks="classes",
-                temperature=self._temperature,
+            architecture=student_architecture(config, self._classes).model_copy(
+                update={"temperature": self._temperature}
             ),
             preprocessing=Preprocessing(
                 size=config.size,
@@ -426,6 +415,23 @@ class Making:
             f"{licences.get(name) or 'Licence not stated.'}"
             for name, (labelled, unlabelled) in sorted(counted.items())
         )
+
+
+def student_architecture(config: TsKdConfig, classes: int) -> Architecture:
+    """Return the shape of the student that tells so many classes apart."""
+    return Architecture(
+        encoder="vit_tiny",
+        encoder_options={
+            "image_size": config.size,
+            "width": config.width,
+            "depth": config.depth,
+            "heads": config.heads,
+        },
+        grid=config.size // _PATCH,
+        decoder="prompt_free",
+        decoder_options={"classes": classes},
+        masks="classes",
+    )
 
 
 def _fitted(scene: Scene, fit: str) -> Scene:
