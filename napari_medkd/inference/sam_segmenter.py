@@ -164,6 +164,9 @@ class SamSegmenter:
         """Answer from one view of the slice, all of it where `crop` is None."""
         frame, features = self._view(embedding, crop)
         architecture = self._card.architecture
+        kind = previous.modality if previous is not None else ""
+        if kind:
+            features = routing.taken_for(self._card, features, kind)
         tokens, views = self._tokens(prompt, frame, previous), embedding.views
         if architecture.mirror and views is not None and not quick and mirror.is_worthwhile(prompt):
             logits, scores = self._twice(views, frame, features, tokens, prompt)
@@ -181,7 +184,7 @@ class SamSegmenter:
             masks = [prompt.edits.apply(mask) for mask in masks]
         kept = tuple(float(np.clip(scores[index], 0, 1)) for index in order)
         ordered = np.ascontiguousarray(logits[order])
-        return Prediction(prompt, tuple(masks), kept, ordered, self._card.id, frame)
+        return Prediction(prompt, tuple(masks), kept, ordered, self._card.id, frame, modality=kind)
 
     def _tokens(self, prompt: Prompt, frame: Frame, previous: Seen | None) -> Tokens:
         side = 4 * self._card.architecture.grid

@@ -56,10 +56,13 @@ class Seen:
         In the network's frame.
     frame : Frame
         Which part of the slice they are of.
+    modality : str
+        What kind of image the slice was taken for, which the next answer keeps to; empty where nobody said.
     """
 
     logits: NDArray[np.float32]
     frame: Frame
+    modality: str = ""
 
     def within(self, frame: Frame, side: int) -> NDArray[np.float32]:
         """Return them as (side, side) logits of another view of the slice, or of the same."""
@@ -107,7 +110,7 @@ class Prediction:
 
     def seen(self, choice: int) -> Seen:
         """Return what stands behind one of the masks, for the prompt that refines it."""
-        return Seen(self.logits[choice], self.frame)
+        return Seen(self.logits[choice], self.frame, self.modality)
 
 
 class Segmenter(Protocol):

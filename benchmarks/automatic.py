@@ -1,0 +1,156 @@
+"""A model that prompts itself, set by set, beside a click and beside a U-Net of each set's own.
+
+``python -m benchmarks.automatic --data DATA --model medkd-auto --json OUT`` asks the model about every image
+of the test splits without telling it what kind of image it is. Beside it stand another model that is clicked
+once on each object (``--clicked medkd-fast``), and a U-Net trained for ``--unet-seconds`` on each set alone
+(`benchmarks.unet`). Every figure is the mean over a set with its interval; an empty mask counts: Dice 0 and a
+distance of the whole diagonal where something is there, 1 and 0 where nothing is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.measuring import machine, summary
+from napari_medkd.core.geometry import Plane
+from napari_medkd.inference import load_segmenter
+from src_training.data import ImageMaskFolder
+from src_training.evaluation import Question, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_medkd.inference.segmenter import Segmenter
+    from src_training.evaluation import EvaluationReport
+
+GOALS = {
+    "isic2018": 0.87,
+    "cvc_clinicdb": 0.82,
+    "shenzhen_cxr": 0.955,
+    "busi": 0.74,
+    "dsb2018": 0.90,
+    "drive": 0.78,
+}
+SETS = (*GOALS, "fives_sample", "msd_hippocampus")
+_FIGURES = ("dice", "iou", "hd95", "nsd")
+Figures = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark, write its report after each set and print a line for each."""
+    options = _parser().parse_args(arguments)
+    report: Figures = {"model": options.model, "split": options.split, **machine(), "sets": {}}
+    model = load_segmenter(options.model, device=options.device)
+    clicked = load_segmenter(options.clicked, device=options.device) if options.clicked else None
+    report["runtime"] = model.runtime_name
+    for name in options.sets:
+        folder = ImageMaskFolder(options.data / name, options.split)
+        one = {
+            "goal": GOALS.get(name),
+            "routed": routed(model, folder),
+            "automatic": _asked(model, folder, Question("auto")),
+        }
+        if clicked is not None:
+            one["clicked once"] = _asked(clicked, folder, Question("click", cap=1))
+        if options.unet_seconds:
+            from benchmarks.unet import trained
+
+            unet = trained(options.data / name, options.unet_seconds, options.size)
+            one["U-Net"] = _asked(unet, folder, Question("auto"))
+        report["sets"][name] = one
+        report["means"] = means(report["sets"])
+        if options.json:
+            options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        sys.stdout.write(f"{name}: {_line(one)}\n")
+        sys.stdout.flush()
+    report["seconds"] = _speed(model)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{report['means']}, a 1024² image in {report['seconds']['median']:.3f} s\n")
+    return 0
+
+
+def routed(model: Segmenter, folder: ImageMaskFolder) -> Figures:
+    """Count the images whose kind the model tells rightly, and say what it takes the others for."""
+    kind = folder.modality
+    right, wrong = 0, []
+    for case in folder:
+        volume, _ = case.load()
+        likeliest = next(iter(model.modality_of(model.embed(volume, Plane(0, volume.shape[0] // 2)))), "")
+        right += likeliest == kind
+        wrong += [likeliest] * (likeliest != kind)
+    return {"cases": right + len(wrong), "right": right, "taken_for": sorted(wrong)}
+
+
+def means(sets: Figures) -> Figures:
+    """Return the mean Dice over the sets that have a goal, of each who was asked, and the router's share."""
+    asked = [one for name, one in sets.items() if name in GOALS]
+    every = [one["routed"] for one in sets.values()]
+    found = {
+        who: round(float(np.mean([one[who]["dice"]["mean"] for one in asked])), 4)
+        for who in ("automatic", "clicked once", "U-Net")
+        if asked and all(who in one for one in asked)
+    }
+    return found | {
+        "routed": round(sum(one["right"] for one in every) / sum(one["cases"] for one in every), 4)
+    }
+
+
+def _asked(model: Segmenter, folder: ImageMaskFolder, question: Question) -> Figures:
+    """Return the mean figures of a set with their intervals, over images or over what is clicked at."""
+    report: EvaluationReport = evaluate(model, [folder], question)
+    (found,) = report.sets.values()
+    kept: Figures = {"objects": found.objects, "model": report.model}
+    for name in _FIGURES:
+        kept[name] = {key: round(value, 4) for key, value in found.figures[name].model_dump().items()}
+    return kept
+
+
+def _speed(model: Segmenter, side: int = 1024, repeats: int = 8) -> dict[str, float]:
+    """Time an image from its pixels to its masks."""
+    from napari_medkd.core.volume import Volume
+
+    rng, taken = np.random.default_rng(0), []
+    for _ in range(repeats):
+        volume = Volume.from_array(rng.integers(0, 255, (1, side, side, 3)).astype(np.uint8))
+        start = time.perf_counter()
+        model.propose(model.embed(volume, Plane(0, 0)))
+        taken.append(time.perf_counter() - start)
+    return summary(taken[1:])
+
+
+def _line(one: Figures) -> str:
+    """Say one set in a line."""
+    asked = [who for who in ("automatic", "clicked once", "U-Net") if who in one]
+    parts = [f"{who} {_interval(one[who]['dice'])} HD95 {one[who]['hd95']['mean']:.1f}" for who in asked]
+    goal = f" (goal {one['goal']})" if one["goal"] else ""
+    return f"{', '.join(parts)}{goal}, kind right {one['routed']['right']} of {one['routed']['cases']}"
+
+
+def _interval(figure: dict[str, float]) -> str:
+    return f"{figure['mean']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.automatic", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--model", default="medkd-auto", help="model that prompts itself")
+    parser.add_argument("--clicked", default="", help="model that is clicked once beside it: medkd-fast")
+    parser.add_argument("--unet-seconds", type=float, default=0, help="how long each set's U-Net is trained")
+    parser.add_argument("--size", type=int, default=320, help="side of the U-Net's input, in pixels")
+    parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--json", type=Path, help="report to write")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""What the parts of ESP-MedSAM are worth: none, SPPG, QDMD, both, both with bags, and the distillation.
+
+``python -m benchmarks.automatic_arms --data DATA --runs RUNS --json OUT`` trains each arm on several kinds of
+image at once, with every seed, scaled down (128 px, few images, some hundred steps), and asks it about the
+test splits without telling it the kind. It may be stopped at any time; the same command goes on.
+
+Expected, and written down before anything was run: a prompt of its own is at least as good as none, a query
+for each kind as one for all, bags as one encoder for all, and all of them as any two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_medkd.inference.runtimes.torch import TorchRuntime
+from napari_medkd.inference.sam_segmenter import SamSegmenter
+from napari_medkd.runs import EventWriter, RunSpec
+from napari_medkd.runs.spec import FILE
+from src_training.data import ImageMaskFolder
+from src_training.evaluation import Question, evaluate
+from src_training.run import train
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PLAIN = {"generator": False, "decoupled": False, "bags": False}
+ARMS: dict[str, dict[str, Any]] = {
+    "none": _PLAIN,
+    "SPPG": {**_PLAIN, "generator": True},
+    "QDMD": {**_PLAIN, "decoupled": True},
+    "SPPG + QDMD": {"bags": False},
+    "SPPG + QDMD + bags": {},
+    "SPPG + QDMD + bags, distilled": {"teacher": "litemedsam"},
+}
+SETS = ("isic2018", "busi", "drive")
+SEEDS = (0, 1, 2)
+SHARED: dict[str, Any] = {
+    "teacher": "",
+    "teacher_size": 128,
+    "teacher_steps": 60,
+    "lessons": 120,
+    "common_steps": 100,
+    "specific_steps": 100,
+    "backbone": "mobilenetv4_conv_small",
+    "size": 128,
+    "view": 128,
+    "width": 64,
+    "expert": 32,
+    "steps": 300,
+    "entropy": "cross-entropy",
+    "corrections": 0.0,
+    "ema": 0.98,
+    "validate_every": 300,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train and ask what is missing; write the report after each arm."""
+    options = _parser().parse_args(arguments)
+    report: dict[str, Any] = {}
+    if options.json.exists():
+        report = json.loads(options.json.read_text(encoding="utf-8"))
+    for seed in options.seeds:
+        for arm in options.arms:
+            if str(seed) in report.setdefault(arm, {}):
+                continue
+            report[arm][str(seed)] = found = _arm(arm, seed, options)
+            options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            said = ", ".join(f"{name} {np.mean(one['dice']):.3f}" for name, one in found.items())
+            sys.stdout.write(f"{arm}, seed {seed}: {said}\n")
+            sys.stdout.flush()
+    return 0
+
+
+def _arm(arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Train one arm, or go on with it, and ask it about each set."""
+    folder: Path = options.runs / f"{list(ARMS).index(arm)}-{seed}"
+    if not (folder / FILE).exists():
+        data = tuple(str(options.data / name) for name in options.sets)
+        settings = {**SHARED, **ARMS[arm]}
+        RunSpec(recipe="esp-medsam", options=settings, data=data, device=options.device, seed=seed).save(
+            folder
+        )
+    with EventWriter(folder) as writer:
+        trained = train(folder, writer)
+    if trained is None:
+        sys.exit(f"{arm} was asked to stop; the same command goes on with it.")
+    segmenter = SamSegmenter(trained.card, TorchRuntime(trained.model.cpu()))
+    found = {}
+    for name in options.sets:
+        rows = evaluate(segmenter, [ImageMaskFolder(options.data / name, "test")], Question("auto")).rows
+        found[name] = {
+            figure: [round(getattr(row.model, figure), 4) for row in rows] for figure in ("dice", "hd95")
+        }
+    shutil.rmtree(folder)
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.automatic_arms", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--runs", type=Path, required=True, help="folder for what is not finished yet")
+    parser.add_argument("--json", type=Path, required=True, help="report to write, and to go on with")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--sets", nargs="+", default=list(SETS), help="data sets of different kinds")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--device", default="cpu")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""MONAI's U-Net trained on one set alone for so many seconds: what a network of its own would reach.
+
+It sees the same views with the same changes as the recipe ``esp-medsam``, has the same loss (Dice and
+cross-entropy) and is asked through the same path; only the network and what it starts from differ.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from monai.networks.nets import UNet
+from torch.nn import functional
+
+from napari_medkd.inference.sam_segmenter import SamSegmenter
+from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
+from src_training.kinds import read_kinds
+from src_training.losses.masks import soft_dice_loss
+from src_training.scenes import load_pool
+from src_training.tasks.modality import ModalityStream
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_CHANNELS, _RATE, _BATCH = (24, 48, 96, 192, 384), 1e-3, 8
+_DICE = 0.7
+
+
+class UNetRuntime:
+    """Gives the network's logits whatever is asked."""
+
+    name = "torch, U-Net"
+
+    def __init__(self, network: UNet) -> None:
+        self._network = network.eval()
+
+    def encode(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """Answer at once."""
+        with torch.inference_mode():
+            return (self._network(torch.from_numpy(image)).numpy(),)
+
+    def decode(self, features: Any, *_: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what was answered."""
+        return features[0][0], np.zeros(1, np.float32)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def trained(folder: Path, seconds: float, size: int, seed: int = 0) -> SamSegmenter:
+    """Train on a set's training split for `seconds`, the rate falling along a cosine; nothing is chosen."""
+    torch.manual_seed(seed)
+    kinds = read_kinds([folder], {}, {})
+    card = _card(size, kinds.targets)
+    pool = load_pool([folder], [], classes=1)
+    batches = ModalityStream(pool.labelled, kinds, card, size, _BATCH, seed, ("xray", "ct", "mr"))(0)
+    network = UNet(2, 3, 1, _CHANNELS, (2, 2, 2, 2), num_res_units=2)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE)
+    start = time.monotonic()
+    while (share := (time.monotonic() - start) / seconds) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = _RATE * max(0.01, 0.5 * (1 + np.cos(np.pi * share)))
+        batch = next(batches)
+        logits = network(batch.images)
+        entropy = functional.binary_cross_entropy_with_logits(logits, batch.shares)
+        loss = _DICE * soft_dice_loss(logits, batch.shares).mean() + (1 - _DICE) * entropy
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return SamSegmenter(card, UNetRuntime(network))
+
+
+def _card(size: int, targets: Any) -> ModelCard:
+    return ModelCard(
+        id="unet",
+        title="U-Net",
+        architecture=Architecture(encoder="none", grid=size, logits_per_cell=1, masks="classes"),
+        preprocessing=Preprocessing(size=size, mean=(127.0,) * 3, std=(128.0,) * 3),
+        capabilities=frozenset({"auto"}),
+        targets=targets,
+    )

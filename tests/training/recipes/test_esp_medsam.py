@@ -1,0 +1,198 @@
+"""ESP-MedSAM for real, tiny: its stages, what each may change, a kind that is added later, and resuming."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from napari_medkd.errors import InvalidSetting
+from napari_medkd.models.checkpoint import write_state
+from napari_medkd.models.store import ModelStore
+from napari_medkd.runs import EventReader, EventWriter, RunSpec
+from src_training import checkpoint, loop
+from src_training.kinds import read_kinds
+from src_training.manifest import Manifest
+from src_training.run import Trained, train
+from tests.models.decoders.test_modality import make_card, make_model
+from tests.training.made import make_set
+from tests.training.made_teacher import install
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPTIONS = {
+    "backbone": "mobilenetv4_conv_small_035",
+    "teacher": "small-teacher",
+    "size": 128,
+    "view": 64,
+    "width": 16,
+    "blocks": 1,
+    "expert": 8,
+    "batch_size": 2,
+    "teacher_steps": 2,
+    "teacher_batch": 2,
+    "lessons": 4,
+    "common_steps": 2,
+    "specific_steps": 2,
+    "steps": 2,
+    "corrections": 1.0,
+    "checkpoint_every": 1,
+    "validate_every": 2,
+}
+STAGES = ["teacher", "common", "specific", "finetuning"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums are then always taken in the same order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def made(folder: Path, modality: str, target: str) -> Path:
+    make_set(folder, count=5)
+    about = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps({**about, "modality": modality, "target": target}))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> list[Path]:
+    install(tmp_path)
+    return [
+        made(tmp_path / "eyes", "fundus", "retinal vessels (thin structures)"),
+        made(tmp_path / "breasts", "ultrasound", "lesion"),
+    ]
+
+
+def start(folder: Path, data: list[Path], base: str = "", **options: Any) -> Trained | None:
+    if not folder.exists():
+        spec = RunSpec(
+            recipe="esp-medsam",
+            options={**OPTIONS, **options},
+            data=tuple(map(str, data)),
+            base=base,
+            device="cpu",
+            seed=5,
+        )
+        spec.save(folder)
+    with EventWriter(folder) as writer:
+        return train(folder, writer)
+
+
+def test_kinds_and_targets_are_what_the_data_say(data):
+    kinds = read_kinds(data, {}, {"ultrasound": "tumour"})
+    assert kinds.names == ("fundus", "ultrasound") and kinds.of_set == {"eyes": 0, "breasts": 1}
+    assert [(target.name, target.joined) for target in kinds.targets] == [
+        ("retinal vessels", True),
+        ("tumour", False),
+    ]
+    again = read_kinds(data[1:], {}, {}, kinds.targets)
+    assert again.targets == kinds.targets and again.of_set == {"breasts": 1}
+    with pytest.raises(InvalidSetting, match="eyes does not say"):
+        (data[0] / "dataset.json").write_text("{}")
+        read_kinds(data, {}, {})
+
+
+def test_all_stages_make_a_model_of_both_kinds(tmp_path, data):
+    trained = start(tmp_path / "run", data)
+    assert trained is not None
+    card, figures = trained.card, trained.figures
+    events = EventReader(tmp_path / "run").read()
+    assert [event.name for event in events if event.kind == "stage"] == STAGES
+    assert card.architecture.kinds == ("fundus", "ultrasound") and card.parent == "small-teacher"
+    assert {"auto", "point"} <= card.capabilities and card.architecture.temperature > 0
+    assert {"score", "held_out_router", "held_out_fundus", "held_out_ultrasound"} == set(figures)
+    manifest = Manifest.load(tmp_path / "run")
+    assert set(manifest.stages) == set(STAGES) and len(manifest.validation) > 0
+    logged = [event.values for event in events if event.kind == "metric" and event.stage == "finetuning"]
+    assert any("corrected" in values and "patches" in values for values in logged)
+
+
+def test_the_distillation_moves_what_it_may_and_nothing_else(tmp_path, data, monkeypatch):
+    seen: list[tuple[str, dict[str, torch.Tensor]]] = []
+    run = loop.Fit.run
+
+    def watched(fit):
+        seen.append((fit._stage.name, _copied(fit._stage.task)))
+        outcome = run(fit)
+        seen.append((fit._stage.name, _copied(fit._stage.task)))
+        return outcome
+
+    monkeypatch.setattr(loop.Fit, "run", watched)
+    start(tmp_path / "run", data)
+    moved = {}
+    for (name, before), (_, after) in zip(seen[::2], seen[1::2], strict=True):
+        moved[name] = {key for key in before if not torch.equal(before[key], after[key])}
+    assert moved["common"] and all("image_encoder.trunk" in name for name in moved["common"])
+    teacher = {name for name in moved["teacher"] if "image_encoder.trunk" in name}
+    assert teacher and all(".added_" in name for name in teacher), "the teacher's own weights stay"
+    assert {name.split(".")[0] for name in moved["specific"]} == {"student", "projection"}
+    assert all("controller" in name or "projection" in name for name in moved["specific"])
+    assert any(".bags.0." in name for name in moved["specific"])
+
+
+def test_a_run_stopped_in_every_stage_goes_on_to_the_same_bits(tmp_path, data, monkeypatch):
+    whole = start(tmp_path / "whole", data)
+    folder = tmp_path / "stopped"
+    for place in range(len(STAGES)):
+
+        class Stopping(loop.Fit):
+            wanted = place, 1
+
+            def _agreed(self, value: Any) -> Any:
+                return (self._number, self._step) == self.wanted if value is False else value
+
+        monkeypatch.setattr("src_training.run.Fit", Stopping)
+        assert start(folder, data) is None
+        stopped = checkpoint.load(folder)
+        assert stopped is not None and (stopped["stage"], stopped["step"]) == (place, 1)
+    monkeypatch.setattr("src_training.run.Fit", loop.Fit)
+    again = start(folder, data)
+    assert whole is not None and again is not None and again.figures == whole.figures
+    assert again.card.architecture.temperature == whole.card.architecture.temperature
+    same = zip(whole.model.state_dict().values(), again.model.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in same)
+
+
+def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, data):
+    card = make_card(("fundus", "ultrasound"), finer=True)
+    before = make_model(card)
+    write_state(before.state_dict(), tmp_path / "model.safetensors")
+    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    xray = made(tmp_path / "chests", "xray", "lungs")
+    trained = start(tmp_path / "run", [xray], base=card.id, view=64, corrections=0.5)
+    assert trained is not None and trained.card.architecture.kinds == ("fundus", "ultrasound", "xray")
+    old, new = before.state_dict(), trained.model.state_dict()
+    assert all(torch.equal(old[name], new[name]) for name in old)
+    added = set(new) - set(old)
+    assert added and all(".2." in name for name in added)
+    fresh = make_model(make_card(("fundus", "ultrasound", "xray"), finer=True)).state_dict()
+    assert any(not torch.equal(new[name], fresh[name]) for name in added)
+    assert [target.name for target in trained.card.targets][-1] == "lungs"
+    assert trained.card.architecture.temperature == card.architecture.temperature
+
+
+@pytest.mark.parametrize(
+    ("base", "options", "sentence"),
+    [
+        ("small-teacher", {}, "is not the trunk"),
+        ("shared", {}, "no bag and query for each kind"),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options, sentence):
+    if base == "shared":
+        card = make_card(("fundus",), finer=True, bags=False).model_copy(update={"id": "shared"})
+        write_state(make_model(card).state_dict(), tmp_path / "shared.safetensors")
+        ModelStore().install(card, {"model.safetensors": tmp_path / "shared.safetensors"})
+    with pytest.raises(InvalidSetting, match=sentence):
+        start(tmp_path / "run", data, base=base, **options)
+
+
+def _copied(task: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in task.named_parameters()}
