@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from monai.networks.nets import UNet
+from monai.networks.nets.unet import UNet
 from torch.nn import functional
 
 from napari_medkd.inference.sam_segmenter import SamSegmenter
@@ -69,7 +69,7 @@ def trained(folder: Path, seconds: float, size: int, seed: int = 0) -> SamSegmen
         entropy = functional.binary_cross_entropy_with_logits(logits, batch.shares)
         loss = _DICE * soft_dice_loss(logits, batch.shares).mean() + (1 - _DICE) * entropy
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
     return SamSegmenter(card, UNetRuntime(network))
 

@@ -69,7 +69,7 @@ class ModalityBatch:
         """Split into `count` smaller batches, where it has as many views."""
         count = min(count, len(self.images))
         parts = (torch.tensor_split(maps, count) for maps in (self.images, self.shares, self.kinds))
-        return [ModalityBatch(*part, self.step) for part in zip(*parts, strict=True)]
+        return [ModalityBatch(a, b, c, self.step) for a, b, c in zip(*parts, strict=True)]
 
     def to(self, device: torch.device) -> ModalityBatch:
         """Return it on a device, in the order of pixels in which convolutions are fastest."""

@@ -81,7 +81,7 @@ class Block(nn.Module):
         grid = attended.transpose(1, 2).reshape(batch, dim, rows, columns)
         mixed = (grid + self.local(grid)).flatten(2).transpose(1, 2)
         normed = self.middle(mixed)
-        answered = mixed + self.leave(functional.gelu(self.enter(normed)))
+        answered: Tensor = mixed + self.leave(functional.gelu(self.enter(normed)))
         if portion is not None:
             _, _, enter, enter_bias, leave, leave_bias = portion
             hidden = functional.gelu(normed @ enter.transpose(1, 2) + enter_bias.unsqueeze(1))
@@ -95,7 +95,8 @@ class Block(nn.Module):
         query, key, value = (self._by_head(part) for part in (query, key, value))
         # Spelt out, since the fused kernel's memory layout does not survive the export to ONNX.
         weights = (query @ key.transpose(-2, -1) * key.shape[-1] ** -0.5).softmax(-1)
-        return (weights @ value).transpose(1, 2).flatten(2)
+        attended: Tensor = (weights @ value).transpose(1, 2).flatten(2)
+        return attended
 
     def _by_head(self, tokens: Tensor) -> Tensor:
         batch, count, dim = tokens.shape
