@@ -49,6 +49,16 @@ class Part:
         return self.cutout.plane
 
 
+    def holds(self, position: tuple[int, int, int]) -> bool:
+        """Tell whether it has a pixel at the voxel (z, y, x)."""
+        if position[self.plane.axis] != self.plane.index:
+            return False
+        row, column = (position[axis] for axis in self.plane.in_plane)
+        top, left = row - self.piece.corner[0], column - self.piece.corner[1]
+        height, width = self.piece.pixels.shape
+        return 0 <= top < height and 0 <= left < width and bool(self.piece.pixels[top, left])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Suggestion:
     """One object that a model suggests.

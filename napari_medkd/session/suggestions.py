@@ -106,6 +106,11 @@ class Suggestions:
         """Return a suggestion; None where it is not there (any more)."""
         return next((one for one in self.all if one.key == key), None)
 
+    def at(self, position: tuple[int, int, int]) -> Key | None:
+        """Return the smallest suggestion left to decide that holds the voxel (z, y, x); None for none."""
+        held = [one for one in self.new if any(part.holds(position) for part in one.parts)]
+        return min(held, key=lambda one: one.pixels).key if held else None
+
     def status(self, key: Key) -> Status:
         """Return what became of a suggestion; it is new again once its object was taken back."""
         review = self.review

@@ -130,13 +130,16 @@ class Gestures:
             self._workspace.act(lambda: self._delete_in(*drag))
 
     def reopen(self, event: Any) -> Generator[None, None, None]:
-        """Make the committed object under the mouse the proposal again."""
+        """Make the committed object under the mouse the proposal again, or the suggestion there."""
         workspace = self._workspace
         event.handled = True
 
         def reopen() -> None:
-            voxel = self._voxel(event.position)
-            if not settle(workspace.session, workspace.asker, lambda _: workspace.session.reopen(voxel)):
+            session, voxel = workspace.session, self._voxel(event.position)
+            if settle(session, workspace.asker, lambda _: session.reopen(voxel)):
+                return
+            key = session.suggestions.at(voxel)
+            if key is None or not settle(session, workspace.asker, lambda _: session.take_up(key)):
                 raise InvalidPrompt("No committed object is here.", "Ctrl+click one of the coloured objects.")
 
         workspace.act(reopen)

@@ -49,7 +49,7 @@ class KeyBindings:
         }
         self._for_layers: dict[KeyBinding, Any] = {
             **self._table,
-            coerce_keybinding("Delete"): lambda _: delete(),
+            coerce_keybinding("Delete"): lambda _: delete() or perform("reject_suggestion"),
             coerce_keybinding("Space"): _holder(hold),
         }
         self._before: list[tuple[Any, dict[KeyBinding, Any]]] = []
@@ -61,6 +61,10 @@ class KeyBindings:
             self._restore(*self._before.pop())
         for layer in layers:
             self._bind(layer, self._for_layers)
+
+    def bind_layer(self, layer: Layer) -> None:
+        """Bind on one more layer, until others are bound."""
+        self._bind(layer, self._for_layers)
 
     def restore(self) -> None:
         """Give every key back."""

@@ -58,6 +58,7 @@ class LayerSet:
         )
         for layer in moved:
             place_over(layer, image)
+        self._guests: list[Layer] = []
         self._suffixes = {layer: layer.name.removeprefix(image.name) for layer in self.all}
 
     @property
@@ -66,7 +67,19 @@ class LayerSet:
         return (self.result.layer, self.proposal.layer, *self.prompts.layers)
 
     def __contains__(self, layer: object) -> bool:
-        return any(layer is one for one in self.all)
+        return any(layer is one for one in (*self.all, *self._guests))
+
+    def join(self, layer: Layer) -> None:
+        """Put one more layer over the image, below ours, to follow it and to go with it.
+
+        The user may delete it.
+        """
+        layers = self._viewer.layers
+        active = layers.selection.active
+        layers.insert(layers.index(self.result.layer) + 1, layer)
+        layers.selection.active = active
+        self._guests.append(layer)
+        self._suffixes[layer] = layer.name.removeprefix(self._image.name)
 
     def add(self) -> None:
         """Put the layers over everything else, and follow the image from now on."""
@@ -118,6 +131,9 @@ class LayerSet:
 
     def _leave(self) -> None:
         self.leaving = True
+        for layer in self._guests:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
         for name in TRANSFORM:
             getattr(self._image.events, name).disconnect(self._on_moved)
         self._image.events.name.disconnect(self._on_renamed)
@@ -152,7 +168,7 @@ class LayerSet:
             self.proposal.redraw()
 
     def _on_moved(self) -> None:
-        for layer in self.all:
+        for layer in (*self.all, *self._guests):
             place_over(layer, self._image)
 
     def _on_renamed(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from napari_medkd.viewer.tabs.auto import AutoTab
 from napari_medkd.viewer.tabs.cases import CasesTab
 from napari_medkd.viewer.tabs.learn import LearnTab
 
@@ -29,6 +30,7 @@ class Tab(Protocol):
 
 
 TABS: dict[str, Callable[[MedkdDock], Tab]] = {  # by title, from left to right
+    "Auto": AutoTab,
     "Cases": CasesTab,
     "Learn": LearnTab,
 }
