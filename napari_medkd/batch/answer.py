@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from napari_medkd.batch import kinds, tiles
 from napari_medkd.batch.cleanup import clean
 from napari_medkd.core.geometry import Plane
-from napari_medkd.core.prompts import Prompt
+from napari_medkd.core.prompts import Box, Prompt
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.inference import automatic
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari_medkd.batch.boxes import BoxRow
     from napari_medkd.batch.config import BatchConfig
     from napari_medkd.core.volume import Volume
-    from napari_medkd.inference.segmenter import Prediction, Segmenter
+    from napari_medkd.inference.segmenter import Embedding, Prediction, Segmenter
     from napari_medkd.models.card import ModelCard
 
 
@@ -56,18 +57,30 @@ class Answer:
             return float(np.clip(np.average(scores, weights=pixels), 0, 1))
         return float(np.clip(np.mean(self.empty), 0, 1)) if self.empty else None
 
-    def paint(self, plane: Plane, mask: NDArray[np.bool_], label: int, score: float) -> None:
-        """Put a mask of a slice on top of those before."""
+    def paint(
+        self,
+        plane: Plane,
+        mask: NDArray[np.bool_],
+        label: int,
+        score: float,
+        place: tuple[slice, slice] = (slice(None), slice(None)),
+    ) -> None:
+        """Put a mask of a slice, or of a place on it, on top of those before."""
         pixels = int(np.count_nonzero(mask))
         if pixels:
-            self.labels[plane.slicing()][mask] = label
+            self.labels[plane.slicing()][place][mask] = label
             self.found.append((score, pixels))
         else:
             self.empty.append(score)
 
 
-def with_boxes(volume: Volume, segmenter: Segmenter, boxes: Sequence[BoxRow], axis: int) -> Answer:
+def with_boxes(
+    volume: Volume, segmenter: Segmenter, boxes: Sequence[BoxRow], axis: int, tile: int = 0
+) -> Answer:
     """Answer the boxes of an image; later ones are put on top of earlier ones.
+
+    On a slice longer than `tile` pixels (0: on none) the model sees the surroundings of each box instead of
+    the slice.
 
     Raises
     ------
@@ -76,10 +89,14 @@ def with_boxes(volume: Volume, segmenter: Segmenter, boxes: Sequence[BoxRow], ax
     """
     kind = np.uint8 if max(box.label for box in boxes) <= np.iinfo(np.uint8).max else np.uint16
     names = {box.label: box.name for box in boxes}
-    answer = Answer(np.zeros(volume.shape, kind), names, volume.modality)
+    answer = Answer(_blank(volume, kind), names, volume.modality)
     for index, ones in _by_slice(boxes, volume.shape[axis]):
         plane = Plane(axis, index)
         plane.check(volume.shape)
+        if _is_large(volume, plane, tile):
+            for one in ones:
+                _near(volume, plane, segmenter, one, answer)
+            continue
         embedding = segmenter.embed(volume, plane)
         for one in ones:
             prediction = segmenter.predict(embedding, Prompt(plane, box=one.box))
@@ -92,20 +109,52 @@ def by_itself(volume: Volume, segmenter: Segmenter, config: BatchConfig) -> Answ
     card, axis = segmenter.card, "zyx".index(config.axis)
     modality = kinds.said(volume, config.modality, card)
     if modality is None:
-        middle = segmenter.embed(volume, Plane(axis, volume.shape[axis] // 2))
+        middle = _middle(volume, axis, segmenter, config.tile)
         told = next(iter(segmenter.modality_of(middle)), "")
         modality = told or kinds.likeliest(segmenter.propose(middle), card)
     chosen = automatic.chosen_targets(card, modality)
     names = {index + 1: card.targets[index].name for index in chosen}
-    answer = Answer(np.zeros(volume.shape, np.uint8), names, modality)
+    answer = Answer(_blank(volume, np.uint8), names, modality)
     for index in range(volume.shape[axis]):
         plane = Plane(axis, index)
-        if 0 < config.tile < max(plane.shape(volume.shape)):
+        if _is_large(volume, plane, config.tile):
             _in_tiles(volume, plane, segmenter, config, answer)
         else:
             _whole(volume, plane, segmenter, config, answer)
     clean(answer.labels, config.clean)
     return answer
+
+
+def _blank(volume: Volume, kind: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    """Return an empty mask; that of an image which is left on the disk lies in a file that has no name."""
+    if isinstance(volume.data, np.ndarray):
+        return np.zeros(volume.shape, kind)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, kind, "w+", shape=volume.shape)
+
+
+def _is_large(volume: Volume, plane: Plane, tile: int) -> bool:
+    return 0 < tile < max(plane.shape(volume.shape))
+
+
+def _near(volume: Volume, plane: Plane, segmenter: Segmenter, one: BoxRow, answer: Answer) -> None:
+    """Answer a box on a large slice from its surroundings."""
+    Prompt(plane, box=one.box).check(plane.shape(volume.shape))
+    seen, (top, left) = tiles.around(volume, plane, one.box)
+    box = Box(one.box.top - top, one.box.left - left, one.box.bottom - top, one.box.right - left)
+    alone = Plane(0, 0)
+    prediction = segmenter.predict(segmenter.embed(seen, alone), Prompt(alone, box=box))
+    rows, columns = prediction.masks[0].shape
+    place = slice(top, top + rows), slice(left, left + columns)
+    answer.paint(plane, prediction.masks[0], one.label, prediction.scores[0], place)
+
+
+def _middle(volume: Volume, axis: int, segmenter: Segmenter, tile: int) -> Embedding:
+    """Return what the model makes of the middle slice, of a large one from a coarse view."""
+    plane = Plane(axis, volume.shape[axis] // 2)
+    if _is_large(volume, plane, tile):
+        return segmenter.embed(tiles.overview(volume, plane, tile), Plane(0, 0))
+    return segmenter.embed(volume, plane)
 
 
 def _whole(volume: Volume, plane: Plane, segmenter: Segmenter, config: BatchConfig, answer: Answer) -> None:
@@ -129,7 +178,7 @@ def _in_tiles(
 
     grid = segmenter.card.architecture.logit_side
     tiling = tiles.Tiling(plane.shape(volume.shape), config.tile, grid)
-    logits = tiles.blend(volume.slice(plane), volume.window, tiling, look)
+    logits = tiles.blend(volume, plane, tiling, look)
     parts = []
     for label, one in zip(answer.names, logits, strict=True):
         threshold = config.threshold or segmenter.card.targets[label - 1].threshold

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from napari_medkd.batch import answer, measures, outputs, picture
 from napari_medkd.batch.ledger import FOLDER
 from napari_medkd.batch.row import Row
+from napari_medkd.core.measuring import unit_of
 from napari_medkd.core.window import Window
 from napari_medkd.errors import MedkdError, StorageError, UnreadableFile
-from napari_medkd.io import read_series, read_volume
+from napari_medkd.io import open_volume, read_series
 
 if TYPE_CHECKING:
     from napari_medkd.batch.answer import Answer
@@ -93,7 +94,7 @@ def _segment(item: Item, job: Job, segmenter: Segmenter, row: Row) -> Row:
     read_seconds = round(time.perf_counter() - start, 4)
     axis = "zyx".index(config.axis)
     if item.boxes:
-        found = answer.with_boxes(volume, segmenter, item.boxes, axis)
+        found = answer.with_boxes(volume, segmenter, item.boxes, axis, config.tile)
     else:
         found = answer.by_itself(volume, segmenter, config)
     target = Path(config.target)
@@ -113,7 +114,7 @@ def _segment(item: Item, job: Job, segmenter: Segmenter, row: Row) -> Row:
             "status": "done",
             "modality": _medical(found.modality or volume.modality),
             "shape": volume.shape,
-            "unit": measures.unit_of(geometry),
+            "unit": unit_of(geometry),
             "confidence": found.confidence,
             "classes": measures.classes(found.labels, found.names, geometry),
             "measures": measures.measure(found.labels, found.names, geometry) if config.measure else (),
@@ -126,7 +127,7 @@ def _segment(item: Item, job: Job, segmenter: Segmenter, row: Row) -> Row:
 
 def _read(item: Item, config: BatchConfig) -> Volume:
     paths = [Path(file) for file in item.files]
-    volume = read_volume(paths[0]) if len(paths) == 1 else read_series(paths)
+    volume = open_volume(paths[0]) if len(paths) == 1 else read_series(paths)
     if 0 in volume.shape:
         raise UnreadableFile("The image has no pixels.", "Export it again.")
     if config.window is not None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import ValidationError
 
 from napari_medkd.batch.row import Row, Status
 from napari_medkd.errors import StorageError
+from napari_medkd.io.ome_zarr import is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
     from types import TracebackType
 
 FOLDER = "report_files"
@@ -104,10 +106,12 @@ class Ledger:
 
     def sweep(self) -> None:
         """Remove what a killed process left unfinished below the folder of masks."""
-        for parent, _, names in os.walk(self._target):
-            for name in names:
-                if _TEMPORARY.match(name):
-                    os.unlink(os.path.join(parent, name))
+        for parent, folders, names in os.walk(self._target):
+            for name in filter(_TEMPORARY.match, folders):
+                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+            folders[:] = [name for name in folders if not is_zarr(Path(parent, name))]
+            for name in filter(_TEMPORARY.match, names):
+                os.unlink(os.path.join(parent, name))
 
     def close(self) -> None:
         """Let others in; calling twice is harmless."""

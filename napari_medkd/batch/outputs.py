@@ -58,6 +58,7 @@ outputs.register("nrrd")(Output(".nrrd"))
 outputs.register("mha")(Output(".mha"))
 outputs.register("png")(Output(".png"))
 outputs.register("tiff")(Output(".tif"))
+outputs.register("ome-zarr")(Output(".ome.zarr"))
 outputs.register("dicom-seg")(Output(".dcm", only_for=".dcm"))
 
 # What keeps the geometry of an image best, by the name of its own format; pictures have none to keep.
@@ -68,6 +69,7 @@ _LIKE = {
     "NRRD or MetaImage with a separate header": "nrrd",
     "MetaImage": "mha",
     "TIFF": "tiff",
+    "OME-Zarr": "ome-zarr",
 }
 _MANY_IMAGES = (".gif",)
 

@@ -59,9 +59,9 @@ def draw(volume: Volume, labels: NDArray[Any], plane: Plane, side: int) -> Image
     side : int
         Pixels of the longer side of the picture, at most twice the slice's own.
     """
-    values, mask = volume.slice(plane), labels[plane.slicing()]
-    step = max(1, max(mask.shape) // (2 * side))  # a slice of 20,000 px is not brought to memory as a whole
-    values, mask = values[::step, ::step], mask[::step, ::step]
+    # A slice of 20,000 px is not brought to memory as a whole.
+    every = slice(None, None, max(1, max(plane.shape(volume.shape)) // (2 * side)))
+    values, mask = volume.part(plane, every, every), labels[plane.slicing()][every, every]
     seen = values if volume.is_rgb and values.dtype == np.uint8 else volume.window.to_uint8(values)
     picture = seen if seen.ndim == 3 else np.repeat(seen[..., np.newaxis], 3, axis=2)
     size = _size(mask.shape, volume.geometry.plane_spacing(plane), side)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from napari_medkd.errors import MissingExtra, UnreadableFile
 from napari_medkd.io import dicom, is_readable
 from napari_medkd.io.file_format import stem_of, suffix_of
+from napari_medkd.io.ome_zarr import is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,7 @@ class Source:
     name : str
         Its path below the folder, with ``/``; of a series, its folder and a name of the series.
     files : tuple of Path
-        Where it is: one file, or all of a series.
+        Where it is: one file or OME-Zarr folder, or all files of a series.
     suffix : str
         The ending that it is known by; ``.dcm`` for DICOM of any name.
     stem : str
@@ -46,11 +47,12 @@ class Source:
         """A digest of names, sizes and times of its files: another one where they were changed."""
         digest = sha256()
         for path in self.files:
-            try:
-                status = path.stat()
-                digest.update(f"{path.name}/{status.st_size}/{status.st_mtime_ns}\n".encode())
-            except OSError:  # gone since it was found: reading it will say so
-                digest.update(f"{path.name}/gone\n".encode())
+            for part in (path, *sorted(path.rglob("*"))) if path.is_dir() else (path,):
+                try:
+                    status = part.stat()
+                    digest.update(f"{part.name}/{status.st_size}/{status.st_mtime_ns}\n".encode())
+                except OSError:  # gone since it was found: reading it will say so
+                    digest.update(f"{part.name}/gone\n".encode())
         return digest.hexdigest()
 
 
@@ -102,15 +104,18 @@ def scan(
     found = Found()
     for folder, names in _folders(root, without):
         paths = [folder / name for name in names]
-        base = root if root.is_dir() else root.parent
+        base = root if root.is_dir() and not is_zarr(root) else root.parent
         _look(base, [path for path in paths if _fits(path, base, patterns)], found)
         tell(len(found.sources))
     return found
 
 
 def _folders(root: Path, without: Path | None) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder with the names of its files; hidden ones and links in circles are left out."""
-    if root.is_file():
+    """Yield each folder with the names of its images; hidden ones and links in circles are left out.
+
+    An image may be a folder itself, which is not looked into.
+    """
+    if root.is_file() or is_zarr(root):
         yield root.parent, [root.name]
         return
     left_out = without.resolve() if without is not None else None
@@ -118,7 +123,9 @@ def _folders(root: Path, without: Path | None) -> Iterator[tuple[Path, list[str]
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and Path(parent, name).resolve() != left_out
         )
-        yield Path(parent), sorted(name for name in names if not name.startswith("."))
+        images = [name for name in folders if is_zarr(Path(parent, name))]
+        folders[:] = [name for name in folders if name not in images]
+        yield Path(parent), sorted([*images, *(name for name in names if not name.startswith("."))])
 
 
 def _fits(path: Path, root: Path, patterns: Sequence[str]) -> bool:

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from napari_medkd.core.prompts import Box
     from napari_medkd.core.window import Window
 
 _OVERLAP = 0.25  # of a tile's side that it shares with the next
+_SURROUNDING, _LEAST = 3.0, 1024  # sides of a box, and pixels, that a model sees around it
 _ROWS = 512  # rows of the mask at a time
 _EDGE = (
     0.05  # weight of a tile's outermost logits beside 1 in its middle: they saw half of their surroundings
@@ -68,22 +70,47 @@ class Tiling:
         return round(start * self.cell), round(start * self.cell) + self.side
 
 
-def tile_volume(values: NDArray[np.generic], window: Window, tiling: Tiling, row: int, column: int) -> Volume:
-    """Return the tile of a slice (rows, columns[, 3]) that begins at a logit, as an image of one slice.
+def tile_volume(volume: Volume, plane: Plane, tiling: Tiling, row: int, column: int) -> Volume:
+    """Return the tile of a slice that begins at a logit, as an image of one slice.
 
     What reaches over the edge of the slice repeats its last row or column.
     """
     (top, bottom), (left, right) = tiling.pixels(row), tiling.pixels(column)
-    piece = values[top:bottom, left:right]
+    piece = volume.part(plane, slice(top, bottom), slice(left, right))
     lacking = [(0, tiling.side - length) for length in piece.shape[:2]]
     if any(more for _, more in lacking):
         piece = np.pad(piece, [*lacking, *[(0, 0)] * (piece.ndim - 2)], mode="edge")
+    return alone(piece, volume.window)
+
+
+def alone(piece: NDArray[np.generic], window: Window) -> Volume:
+    """Return (rows, columns[, 3]) of a slice as an image of its own."""
     return Volume(piece[np.newaxis], Geometry.image((1, *piece.shape[:2])), "", window, "tile")
 
 
+def overview(volume: Volume, plane: Plane, side: int) -> Volume:
+    """Return every so many-th row and column of a slice, so that none is longer than `side`."""
+    every = slice(None, None, max(1, -(-max(plane.shape(volume.shape)) // side)))
+    return alone(volume.part(plane, every, every), volume.window)
+
+
+def around(volume: Volume, plane: Plane, box: Box) -> tuple[Volume, tuple[int, int]]:
+    """Return the surroundings of a box as an image of one slice, and the (row, column) that it begins at."""
+    rows, columns = plane.shape(volume.shape)
+    longest = max(box.bottom - box.top, box.right - box.left)
+    side = round(max(_SURROUNDING * longest, _LEAST))
+    centre = (box.top + box.bottom) / 2, (box.left + box.right) / 2
+    top, left = (
+        round(float(np.clip(middle - side / 2, 0, max(0, length - side))))
+        for middle, length in zip(centre, (rows, columns), strict=True)
+    )
+    piece = volume.part(plane, slice(top, min(top + side, rows)), slice(left, min(left + side, columns)))
+    return alone(piece, volume.window), (top, left)
+
+
 def blend(
-    values: NDArray[np.generic],
-    window: Window,
+    volume: Volume,
+    plane: Plane,
     tiling: Tiling,
     look: Callable[[Volume, Plane], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
@@ -94,7 +121,7 @@ def blend(
     total, weights = None, np.zeros(size, np.float32)
     for row in rows:
         for column in columns:
-            logits = look(tile_volume(values, window, tiling, row, column), Plane(0, 0))
+            logits = look(tile_volume(volume, plane, tiling, row, column), Plane(0, 0))
             total = np.zeros((len(logits), *size), np.float32) if total is None else total
             place = slice(row, row + tiling.grid), slice(column, column + tiling.grid)
             total[(slice(None), *place)] += logits * weight

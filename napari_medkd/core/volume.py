@@ -13,6 +13,7 @@ from napari_medkd.core.geometry import Geometry, Plane
 from napari_medkd.core.window import Window, guess_window
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -28,7 +29,7 @@ class Volume:
     Parameters
     ----------
     data : array (z, y, x) or (z, y, x, 3)
-        Stored values: numpy, or anything sliced like it (dask), in the units of the modality (HU for CT).
+        Stored values: numpy, or anything sliced like it (dask, a file), in the units of the modality (HU).
     geometry : Geometry
         Where the voxels lie.
     modality : str
@@ -85,6 +86,14 @@ class Volume:
         """Return the stored values of one slice, (rows, columns) or (rows, columns, 3)."""
         plane.check(self.shape)
         return np.asarray(self.data[plane.slicing()])
+
+    def part(self, plane: Plane, rows: builtins.slice, columns: builtins.slice) -> NDArray[Any]:
+        """Return the stored values of a part of one slice; of an image on the disk no more is read."""
+        plane.check(self.shape)
+        index: list[Any] = list(plane.slicing())
+        for axis, piece in zip(plane.in_plane, (rows, columns), strict=True):
+            index[axis] = piece
+        return np.asarray(self.data[tuple(index)])
 
     def slice_uint8(self, plane: Plane) -> NDArray[np.uint8]:
         """Return a slice through the window, (rows, columns, 3) uint8: what models and overlays see."""

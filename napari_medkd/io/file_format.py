@@ -68,6 +68,8 @@ class Format:
         Saves a mask; None where a mask must not be saved so.
     keeps_names : bool
         Whether `write` puts the names of the classes into the file.
+    is_folder : bool
+        Whether an image of it is a folder.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Format:
     read: Reader
     write: Writer | None = None
     keeps_names: bool = False
+    is_folder: bool = False
 
 
 formats: Registry[Format] = Registry("file format")

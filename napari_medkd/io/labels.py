@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, UnreadableFile
+from napari_medkd.io import ome_zarr
 from napari_medkd.io.dicom import is_segmentation
 from napari_medkd.io.reading import read_segmentation, read_volume
 
@@ -82,9 +83,11 @@ def write_names(path: Path, names: Mapping[int, str]) -> None:
 
 
 def read_label_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Return the class names in a DICOM-SEG or beside a mask; empty where there are none."""
+    """Return the class names in a DICOM-SEG or OME-Zarr, or beside a mask; empty where there are none."""
     if is_segmentation(Path(path)):
         return read_segmentation(path).names
+    if ome_zarr.is_zarr(Path(path)):
+        return ome_zarr.read_names(Path(path))
     try:
         found = json.loads(names_path(Path(path)).read_text(encoding="utf-8"))
         return {int(value): str(name) for value, name in found.items()}

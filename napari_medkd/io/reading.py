@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_medkd.errors import MedkdError, UnreadableFile
-from napari_medkd.io import dicom
+from napari_medkd.io import dicom, ome_zarr
 from napari_medkd.io.file_format import Format, formats, suffix_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read_volume(
     Parameters
     ----------
     path : path
-        A file, or a folder that holds a DICOM series (sub-folders are looked into).
+        A file, an OME-Zarr folder, or a folder that holds a DICOM series (sub-folders are looked into).
     frame : int or None
         Which image to take, from 0, where a file holds several (time points, channels, pages); None takes
         the first time point or channel, and all pages as slices.
@@ -57,6 +57,13 @@ def read_volume(
             "Leave the series out.",
         )
     return _worded(path, file_format.name, lambda: file_format.read(path, frame=frame, series=series))
+
+
+def open_volume(path: Path) -> Volume:
+    """Open an image as `read_volume` does, but leave a large one on the disk where its format allows it."""
+    if ome_zarr.is_zarr(path):
+        return _worded(path, ome_zarr.OME_ZARR.name, lambda: ome_zarr.open_lazily(path))
+    return read_volume(path)
 
 
 def read_series(paths: Sequence[Path]) -> Volume:
@@ -89,7 +96,7 @@ def is_readable(path: str | os.PathLike[str]) -> bool:
     """Tell at a glance, from ending and first bytes, whether `read_volume` knows such a file or folder."""
     path = Path(path)
     if path.is_dir():
-        return dicom.holds_dicom(path)
+        return ome_zarr.is_zarr(path) or dicom.holds_dicom(path)
     return suffix_of(path) in formats or dicom.looks_like_dicom(path)
 
 
@@ -103,7 +110,7 @@ def _format_of(path: Path) -> Format:
     if not path.exists():
         raise UnreadableFile(f'There is no file or folder "{path}".', "Check the path.")
     if path.is_dir():
-        return dicom.DICOM
+        return ome_zarr.OME_ZARR if ome_zarr.is_zarr(path) else dicom.DICOM
     try:
         if path.stat().st_size == 0:
             raise UnreadableFile(f'"{path.name}" is empty.', "Copy or export it again.")

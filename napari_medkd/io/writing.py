@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ def write_labels(
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary, stored, like, about)
         _flush(temporary)
-        os.replace(temporary, path)
+        _put(temporary, path)
         if about.names and not keeps_names:
             write_names(path, about.names)
         elif names_path(path).exists():
@@ -83,7 +84,7 @@ def write_labels(
             "Check that the folder can be written and that the disk has space.",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
     return path
 
 
@@ -120,8 +121,31 @@ def _stored(labels: NDArray[Any], like: Volume) -> NDArray[np.integer]:
 
 def _flush(path: Path) -> None:
     """Make sure that the bytes are on the disk before the name points at them."""
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
+    for one in (path,) if path.is_file() else (found for found in path.rglob("*") if found.is_file()):
+        with open(one, "rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Give what was written its name; a folder cannot take the place of another in one step."""
+    if not path.is_dir():
+        os.replace(temporary, path)
+        return
+    aside = path.with_name(f".{uuid.uuid4().hex}{suffix_of(path)}")
+    os.replace(path, aside)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.replace(aside, path)
+        raise
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ import pytest
 from napari_medkd.batch import outputs
 from napari_medkd.batch.item import Job, TargetFull, segment_item
 from napari_medkd.batch.plan import make_plan
+from napari_medkd.core.volume import Volume
 from napari_medkd.errors import StorageError
 from tests.batch.made import pixels, square
 
@@ -136,3 +137,22 @@ def test_where_it_is_written_is_no_part_of_a_row(images, save, bright, segment, 
     save(images / "a.png")
     assert str(tmp_path) not in segment(bright)[0].model_dump_json()
     assert Path(images).is_dir()
+
+
+def test_a_large_image_stays_on_the_disk_from_beginning_to_end(
+    images, bright, segment, monkeypatch, tmp_path
+):
+    pytest.importorskip("zarr")
+    from napari_medkd.io import read_volume, write_labels
+    from napari_medkd.io.ome_zarr import reader
+
+    picture = square((300, 220), top=96, left=128, side=80)
+    volume = Volume.from_array(picture)
+    write_labels(images / "a.ome.zarr", picture[np.newaxis], volume)
+    monkeypatch.setattr(reader, "_LARGE", 10)
+    monkeypatch.setattr(reader, "plain", None)  # what would bring it to memory
+    (row,) = segment(bright, tile=64, measure=True)
+    assert (row.status, row.output, row.reason) == ("done", "a.ome.zarr", "")
+    monkeypatch.undo()
+    mask = read_volume(tmp_path / "masks" / "a.ome.zarr").data[0]
+    assert np.count_nonzero((mask > 0) != (picture > 0)) <= 4 * 80 and row.measures[0].number == 1

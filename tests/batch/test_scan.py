@@ -97,3 +97,21 @@ def test_progress_is_told(images, save):
     told = []
     scan(images, tell=told.append)
     assert told == [1, 2]
+
+
+def test_a_folder_that_is_an_image_is_one_and_is_not_looked_into(tmp_path, save):
+    for name in ("a.zarr", "sub/b.ome.zarr"):
+        (tmp_path / name / "0").mkdir(parents=True)
+        (tmp_path / name / ".zgroup").write_text("{}")
+        save(tmp_path / name / "0" / "c.png")
+    (tmp_path / "d.zarr").mkdir()
+    found = scan(tmp_path).sources
+    assert [(one.name, one.stem, one.suffix) for one in found] == [
+        ("a.zarr", "a", ".zarr"),
+        ("sub/b.ome.zarr", "sub/b", ".ome.zarr"),
+    ]
+    before = found[0].fingerprint
+    save(tmp_path / "a.zarr" / "0" / "d.png")
+    assert found[0].fingerprint != before
+    (alone,) = scan(tmp_path / "a.zarr").sources
+    assert alone.name == "a.zarr"
