@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 STAGE = "comparison"
 CAP = 10  # clicks for one object: the user waits
-_OWN_CASES, _REPLAY_CASES = 40, 24  # at most
+_OWN_CASES, _REPLAY_CASES = 24, 16  # at most
 
 
 @dataclass(frozen=True, slots=True)

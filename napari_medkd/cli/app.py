@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from napari_medkd import __version__
-from napari_medkd.cli import batch, corrections, evaluate, export, info, models, runs, segment, train, view
+from napari_medkd.cli import (
+    batch,
+    corrections,
+    evaluate,
+    export,
+    info,
+    learn,
+    models,
+    runs,
+    segment,
+    train,
+    view,
+)
 from napari_medkd.cli.exits import exit_code
 
 app = typer.Typer(
@@ -29,6 +41,7 @@ app.command("train", cls=train.TrainCommand)(train.train)
 app.add_typer(models.app, name="models")
 app.add_typer(runs.app, name="runs")
 app.add_typer(corrections.app, name="corrections")
+app.add_typer(learn.app, name="learn")
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,13 +7,11 @@ import typer
 from typer.core import TyperCommand
 
 from napari_medkd.cli.joining import is_one_of_many, join
+from napari_medkd.cli.training import follow, need_torch, print_run
 from napari_medkd.errors import InvalidSetting, UnreadableFile
 
 if TYPE_CHECKING:
     from napari_medkd.runs import RunHandle, RunSpec
-
-_INTERRUPTED = 130
-_SAVE_SECONDS = 300.0
 
 
 class TrainCommand(TyperCommand):
@@ -101,8 +99,8 @@ def train(
         raise typer.Exit(join(None if resume else _spec(given), out))
     handle = _resume(out, given) if resume else _start(out, given)
     if not detach:
-        _follow(handle, json)
-    _print(handle, json, detach)
+        follow(handle, json)
+    print_run(handle, json, detach)
 
 
 def _start(out: Path | None, given: dict[str, Any]) -> "RunHandle":
@@ -130,7 +128,7 @@ def _spec(given: dict[str, Any]) -> "RunSpec":
             raise UnreadableFile(f"{folder} is not a folder.", "Give a folder with images/ and their masks.")
     if "base" in given:
         ModelStore().get(given["base"])
-    _need_torch()
+    need_torch()
     return RunSpec(options=options, **given)
 
 
@@ -145,55 +143,8 @@ def _resume(out: Path | None, given: dict[str, Any]) -> "RunHandle":
             f"A run is resumed as it was started, without another {next(iter(given))}.",
             f"Use only: medkd train --resume --out {out}",
         )
-    _need_torch()
+    need_torch()
     return runs.resume(folder)
-
-
-def _need_torch() -> None:
-    from importlib.util import find_spec
-
-    from napari_medkd.errors import missing_extra
-
-    if find_spec("torch") is None:
-        raise missing_extra("torch", "train", "Training")
-
-
-def _follow(handle: "RunHandle", json: bool) -> None:
-    """Show the run until it ends; Ctrl+C asks it to stop, a second one ends it at once."""
-    from napari_medkd.cli.output import say
-    from napari_medkd.cli.watching import conclude, watch
-
-    interrupted = False
-    try:
-        say(f"Run {handle.id} in {handle.folder}")
-        status = watch(handle)
-    except KeyboardInterrupt:
-        interrupted = True
-        say("Stopping: the run saves a checkpoint first. Ctrl+C again ends it at once.")
-        try:
-            status = handle.stop(wait=_SAVE_SECONDS)
-        except KeyboardInterrupt:
-            status = handle.stop(wait=0)
-    conclude(handle, status, json)
-    if interrupted and status == "stopped":
-        raise typer.Exit(_INTERRUPTED)
-
-
-def _print(handle: "RunHandle", json: bool, detached: bool) -> None:
-    from napari_medkd.cli.output import print_facts, print_json
-    from napari_medkd.cli.run_report import report
-
-    if json:
-        print_json(report(handle))
-    elif detached:
-        print_facts(
-            {
-                "Run": handle.id,
-                "Folder": str(handle.folder),
-                "Follow it": f"medkd runs watch {handle.folder}",
-                "Stop it": f"medkd runs stop {handle.folder}",
-            }
-        )
 
 
 def _absolute(folders: list[Path] | None) -> tuple[str, ...] | None:

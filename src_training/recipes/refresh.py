@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _ANSWERING = ("student.prompt_encoder", "student.mask_decoder")
 # What a mode sets where the user says nothing.
 _MODES: dict[str, dict[str, Any]] = {
-    "quick": {"steps": 120, "learning_rate": 3e-4},
-    "full": {"steps": 240, "learning_rate": 3e-4},
+    "quick": {"steps": 60, "learning_rate": 5e-4},
+    "full": {"steps": 150, "learning_rate": 3e-4},
 }
 
 
@@ -38,15 +38,15 @@ class RefreshConfig(RecipeConfig):
         description="quick teaches what answers clicks, on views that are encoded once; full teaches all of "
         "the model.",
     )
-    steps: int = Field(120, ge=1, le=100_000, title="Steps", description="Updates; more takes longer.")
+    steps: int = Field(60, ge=1, le=100_000, title="Steps", description="Updates; more takes longer.")
     learning_rate: float = Field(
-        3e-4, gt=0, le=1, title="Learning rate", description="Highest rate of AdamW; it rises, then falls."
+        5e-4, gt=0, le=1, title="Learning rate", description="Highest rate of AdamW; it rises, then falls."
     )
     rounds: int = Field(
-        3, ge=1, le=11, title="Rounds", description="Prompts in a row for one object, each at the error left."
+        2, ge=1, le=11, title="Rounds", description="Prompts in a row for one object, each at the error left."
     )
     objects: int = Field(
-        2, ge=1, le=16, title="Objects", description="Objects that are asked for in one view of an image."
+        1, ge=1, le=16, title="Objects", description="Objects that are asked for in one view of an image."
     )
     rehearsal: float = Field(
         0.5, ge=0, lt=1, title="Rehearsal", description="Share of views of other kinds of images."
@@ -55,7 +55,7 @@ class RefreshConfig(RecipeConfig):
         1.0, ge=0, title="Keep to the old", description="Weight of the old answers on rehearsed views."
     )
     views: int = Field(
-        32,
+        16,
         ge=1,
         title="Encoded batches",
         description="Batches of views that the quick mode encodes before it begins; more are more varied.",
@@ -77,13 +77,13 @@ class RefreshConfig(RecipeConfig):
         0.1, ge=0, le=1, title="Warm-up", description="Share of the steps in which the rate rises."
     )
     ema: float = Field(
-        0.98, ge=0, lt=1, title="Average", description="Decay of the running mean of the weights; 0 for none."
+        0.95, ge=0, lt=1, title="Average", description="Decay of the running mean of the weights; 0 for none."
     )
     checkpoint_every: int = Field(
         20, ge=1, title="Checkpoint", description="Steps between two checkpoints of a run."
     )
     validate_every: int = Field(
-        40, ge=1, title="Validate", description="Steps between two looks at the validation cases."
+        20, ge=1, title="Validate", description="Steps between two looks at the validation cases."
     )
 
     @model_validator(mode="before")
