@@ -71,8 +71,10 @@ def test_shared_pixels_are_not_an_objects_own():
     second = block(2, Plane(0, 2), slice(1, 3), slice(0, 3))
     other_class = block(3, Plane(0, 2), slice(0, 1), slice(0, 3), value=2)
     objects = table(first, second, other_class)
-    assert own_pixels(first, objects).tolist() == [[True] * 3, [False] * 3]
-    assert own_pixels(first, objects, leaving=[2]).all()
+    ((_, _, own),) = own_pixels(first, objects)
+    assert own.tolist() == [[True] * 3, [False] * 3]
+    ((_, _, own),) = own_pixels(first, objects, leaving=[2])
+    assert own.all()
 
 
 @pytest.mark.parametrize(("axis", "other_axis"), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)])
@@ -87,7 +89,7 @@ def test_planes_that_cross_share_a_line(axis, other_axis):
     held = np.zeros((2, *SHAPE), bool)
     held[0][one.slicing()], held[1][other.slicing()] = masks
     expected = (held[0] & ~held[1])[one.slicing()][found.packed_mask.window]
-    own = own_pixels(found, table(found, crossing))
+    ((_, _, own),) = own_pixels(found, table(found, crossing))
     assert np.array_equal(own, expected) and own.sum() < masks[0].sum()
 
 

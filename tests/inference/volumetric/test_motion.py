@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_medkd.core.geometry import Plane
+from napari_medkd.core.overlap import dice
+from napari_medkd.errors import InvalidPrompt
+from napari_medkd.inference.volumetric.handover import HandOver, deepest, main_parts
+from napari_medkd.inference.volumetric.motion import carried, joined
+from tests.doubles import ThresholdSegmenter
+
+
+def slice_with(centre, radius=7, shape=(60, 70)):
+    """A bright disc on a textured ground."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    mask = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
+    ground = ndimage.gaussian_filter(rng.normal(0, 60, shape), 3)
+    image = ndimage.gaussian_filter(np.where(mask, 190.0, 80.0) + ground, 1)
+    return np.clip(image, 0, 255).astype(np.uint8)[..., np.newaxis], mask
+
+
+@pytest.mark.parametrize("away", [(0, 0), (2, 1), (-1, 3)])
+def test_the_outline_moves_with_the_object(away):
+    before, mask = slice_with((30, 33))
+    after, expected = slice_with((30 + away[0], 33 + away[1]))
+    assert dice(carried(before, after, mask) > 0, expected) > 0.9
+    assert dice(mask, expected) < 0.9 or away == (0, 0)
+
+
+def test_a_large_object_is_looked_at_coarsely_and_still_met():
+    before, mask = slice_with((150, 160), 110, (300, 320))
+    after, expected = slice_with((154, 157), 110, (300, 320))
+    assert dice(carried(before, after, mask) > 0, expected) > 0.97
+
+
+def test_an_object_at_the_edge_of_the_slice():
+    before, mask = slice_with((2, 3))
+    assert dice(carried(before, before, mask) > 0, mask) > 0.9
+
+
+def test_both_voices_count_and_nothing_found_is_nothing():
+    before, mask = slice_with((30, 33))
+    outline = carried(before, before, mask)
+    assert dice(joined(outline, mask), mask) > 0.95
+    grown = ndimage.binary_dilation(mask, iterations=4)
+    assert mask.sum() < joined(outline, grown).sum() < grown.sum()
+    assert not joined(outline, np.zeros_like(mask)).any()
+
+
+def test_parts_are_numbered_by_size_without_specks():
+    mask = np.zeros((20, 30), bool)
+    mask[2:4, 2:4], mask[5:15, 10:20], mask[18, 28] = True, True, True
+    parts = main_parts(mask)
+    assert parts[10, 15] == 1 and parts[3, 3] == 0 and parts[18, 28] == 0
+    mask[2:6, 2:6] = True
+    assert main_parts(mask)[3, 3] == 2
+
+
+def test_a_split_object_is_asked_for_by_one_box_and_a_point_a_part():
+    mask = np.zeros((40, 50), bool)
+    mask[5:15, 5:15], mask[20:32, 30:42] = True, True
+    prompt = HandOver.to(ThresholdSegmenter().card).prompt(Plane(0, 3), mask)
+    assert (prompt.box.top, prompt.box.left, prompt.box.bottom, prompt.box.right) == (4, 4, 32, 42)
+    assert len(prompt.points) == 2 and all(mask[int(one.row), int(one.column)] for one in prompt.points)
+
+
+def test_a_box_stays_inside_and_what_a_model_does_not_take_is_not_said():
+    mask = np.zeros((10, 12), bool)
+    mask[0, 0] = True
+    only_boxes = HandOver.to(ThresholdSegmenter(capabilities=frozenset({"box"})).card)
+    prompt = only_boxes.prompt(Plane(0, 0), mask)
+    assert not prompt.points and (prompt.box.top, prompt.box.left, prompt.box.bottom) == (0, 0, 1)
+    prompt.check((10, 12))
+    with pytest.raises(InvalidPrompt, match="neither boxes nor points"):
+        HandOver.to(ThresholdSegmenter(capabilities=frozenset({"auto"})).card)
+
+
+def test_the_deepest_pixel_of_a_ring_lies_in_it():
+    mask = np.zeros((30, 30), bool)
+    mask[5:25, 5:25] = True
+    mask[10:20, 10:20] = False
+    point = deepest(mask)
+    assert mask[int(point.row), int(point.column)]
