@@ -96,6 +96,12 @@ class SuggestReport(Report):
     axis: Literal["z", "y", "x"] = Field(description="The axis that the slice lies across.")
     slice: int = Field(description="Index of the slice along that axis.")
     window: WindowReport = Field(description="The intensity window that the model saw.")
+    modality: str = Field(
+        description="The kind of image that it was taken for; empty where the model tells none apart."
+    )
+    modalities: dict[str, float] = Field(
+        description="How likely the slice is of each kind that the model knows, the likeliest first."
+    )
     found: list[FoundReport] = Field(description="One a target of the model, in the order of its card.")
     mask: str = Field(description="Where the mask was written.")
     overlay: str | None = Field(description="Where the overlay was written.")

@@ -173,9 +173,20 @@ def _found(report: "SegmentReport | SuggestReport") -> dict[str, str]:
 
     place = f"slice {report.slice} along {report.axis}"
     if not isinstance(report, SegmentReport):
-        return {"Slice": place, **{one.name.capitalize(): _suggested(one) for one in report.found}}
+        found = {one.name.capitalize(): _suggested(one) for one in report.found}
+        return {"Slice": place, **_kind(report), **found}
     score = "none" if report.score is None else f"{report.score:.2f} (the model's own estimate)"
     return {"Object": f"{_extent(report.pixels, report.area_mm2, report.bounds)}, {place}", "Score": score}
+
+
+def _kind(report: "SuggestReport") -> dict[str, str]:
+    """Say what kind of image it was taken for, and how likely the model finds that."""
+    if not report.modality:
+        return {}
+    likeliest, sure = next(iter(report.modalities.items()))
+    if report.modality == likeliest:
+        return {"Modality": f"{likeliest}, {sure:.0%} sure (say another with --modality)"}
+    return {"Modality": f"{report.modality}, as you said; the model takes it for {likeliest} ({sure:.0%})"}
 
 
 def _suggested(one: "FoundReport") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,23 +26,43 @@ if TYPE_CHECKING:
     from napari_medkd.inference.segmenter import Prediction, Segmenter
 
 
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """What a model finds on a slice, one answer a target.
+
+    Parameters
+    ----------
+    found : list of Prediction
+        At the model's own thresholds, or at another.
+    kinds : dict
+        How likely the slice is of each kind of image, where the model tells them apart.
+    """
+
+    found: list[Prediction]
+    kinds: dict[str, float]
+
+
 def suggest(
     volume: Volume, segmenter: Segmenter, plane: Plane, modality: str, threshold: float | None
-) -> list[Prediction]:
-    """Return what the model finds on a slice, one answer a target, at its own thresholds or at another."""
-    found = segmenter.propose(segmenter.embed(volume, plane), modality)
-    return found if threshold is None else [at_threshold(one, threshold) for one in found]
+) -> Suggested:
+    """Ask a model for what it finds by itself."""
+    embedding = segmenter.embed(volume, plane)
+    found = segmenter.propose(embedding, modality)
+    if threshold is not None:
+        found = [at_threshold(one, threshold) for one in found]
+    return Suggested(found, segmenter.modality_of(embedding))
 
 
 def write(
     volume: Volume,
     segmenter: Segmenter,
-    found: list[Prediction],
+    suggested: Suggested,
     out: Path,
     overlay: Path | None,
     clock: Clock,
 ) -> SuggestReport:
     """Write a class for each target, even where none was found, and the overlay; say what was done."""
+    found = suggested.found
     plane = found[0].prompt.plane
     names = [target.name for target in segmenter.card.targets]
     values = [names.index(one.names[0]) + 1 for one in found]
@@ -56,6 +77,8 @@ def write(
         axis=AXES[plane.axis],
         slice=plane.index,
         window=describe_window(volume),
+        modality=found[0].modality,
+        modalities={name: round(share, 4) for name, share in suggested.kinds.items()},
         found=[
             _describe(one, value, labels[plane.slicing()] == value, volume)
             for one, value in zip(found, values, strict=True)

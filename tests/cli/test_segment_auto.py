@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,6 +90,21 @@ def test_people_read_what_was_found(medkd, automatic, picture, tmp_path):
     assert outcome.code == 0
     for words in ("Tissue", "Disc", "class 2", "Tumour", "nothing found", "slice 0 along z"):
         assert words in outcome.out
+
+
+@pytest.mark.parametrize(("said", "words"), [("", "mr, 75% sure"), ("ct", "ct, as you said")])
+def test_the_kind_that_it_was_taken_for_is_told(medkd, automatic, picture, tmp_path, said, words):
+    shares = {"mr": 0.75, "ct": 0.25}
+    propose = automatic.propose
+    automatic.modality_of = lambda embedding: shares
+    automatic.propose = lambda embedding, modality: [
+        replace(one, modality=modality or "mr") for one in propose(embedding)
+    ]
+    told = ["--modality", said] if said else []
+    outcome = medkd("segment", picture, "--auto", *told, "-o", tmp_path / "mask.png")
+    assert words in outcome.out
+    outcome = medkd("segment", picture, "--auto", *told, "-o", tmp_path / "mask.png", "--overwrite", "--json")
+    assert outcome.json["modality"] == (said or "mr") and outcome.json["modalities"] == shares
 
 
 def test_an_empty_answer_is_written(medkd, automatic, picture, tmp_path):
