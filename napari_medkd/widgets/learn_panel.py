@@ -69,6 +69,7 @@ class LearnPanel(QWidget):
         super().__init__(parent)
         self._learning, self._choose_folder = learning, choose_folder
         self._outlook: Outlook | None = None
+        self._started: dict[Path, runs.RunHandle] = {}  # whoever starts a process must see to its end
         self.monitor = RunMonitor(self)
         self.corrections = CorrectionsBox(settings, corrections)
         self.methods, self.history = MethodBox(), HistoryBox()
@@ -122,7 +123,7 @@ class LearnPanel(QWidget):
 
     def _take(self, run: LearningRun) -> None:
         self.training.show_run(run_title(run))
-        self.monitor.attach(run.handle.folder)
+        self.monitor.follow(self._started.get(run.handle.folder) or runs.attach(run.handle.folder))
 
     def _judge(self, outlook: Outlook) -> None:
         """Offer the newest model that nobody decided about."""
@@ -165,12 +166,17 @@ class LearnPanel(QWidget):
             )
 
     def _on_start(self, choice: Choice, config: BaseModel) -> None:
-        self._do(lambda: self._learning.start(choice, config), lambda _: self.refresh())
+        self._do(lambda: self._learning.start(choice, config), self._on_started)
+
+    def _on_started(self, handle: runs.RunHandle) -> None:
+        self._started[handle.folder] = handle
+        self.refresh()
 
     def _on_resume(self, folder: Path) -> None:
         self._do(lambda: self._learning.resume(folder), self._on_resumed)
 
     def _on_resumed(self, handle: runs.RunHandle) -> None:
+        self._started[handle.folder] = handle
         self.monitor.follow(handle)
         self.refresh()
 
