@@ -45,7 +45,7 @@ def export(
             "commercial_use": config.commercial_use and card.commercial_use,
             "modalities": card.architecture.kinds or _modalities(context) or card.modalities,
             "training_data": card.training_data or _data(context),
-            "metrics": {name: round(value, 4) for name, value in figures.items()},
+            "metrics": {name: round(value, 4) for name, value in {**card.metrics, **figures}.items()},
             "source": f"napari-medkd {__version__}, recipe {context.spec.recipe}, seed {context.spec.seed}",
         }
     )

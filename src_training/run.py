@@ -118,6 +118,8 @@ def _train(recipe: Recipe, config: RecipeConfig, context: Context) -> dict[str, 
         if state is not None and number < state["stage"]:
             continue
         stage = planned.build() if isinstance(planned, Later) else planned
+        if stage is None:
+            return None
         _announce(stage, number, len(stages), context)
         if stage.prepare is not None and not stage.prepare():
             return None

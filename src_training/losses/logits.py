@@ -26,8 +26,8 @@ def dice_and_mask_loss(logits: Tensor, targets: Tensor) -> Tensor:
 def logit_divergence(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
     """Return L_distill = T²·KL(p_T ‖ p_S) of each mask, over both classes: (…, h, w) twice → (…).
 
-    p = σ(z / T); the mean over the pixels, so that the size of a map does not count (the paper sums). T² keeps
-    the gradient's size (Hinton et al. 2015).
+    p = σ(z / T); the mean over the pixels, so that the size of a map does not count (the paper sums). T²
+    keeps the gradient's size (Hinton et al. 2015).
     """
     target = (teacher / temperature).sigmoid()
     ours = student / temperature

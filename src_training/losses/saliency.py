@@ -1,4 +1,4 @@
-"""Where two networks look: maps of attention or saliency, and how alike they are, as a whole and in its parts.
+"""Where two networks look: maps of attention or saliency, and how alike they are, as a whole and in parts.
 
 Reference: "EfficientMedSAM" (IEEE EDGE 2024): L_AMS = 1 − cos(vec A_T, vec A_S); S_GL = a·S_global +
 (1 − a)·S_local, S_local the mean of the cosines of all patches at a stride of 1.
@@ -30,7 +30,9 @@ def resized(maps: Tensor, side: int) -> Tensor:
     return functional.interpolate(maps[:, None], (side, side), mode="bilinear", align_corners=False)[:, 0]
 
 
-def similarity(one: Tensor, other: Tensor, patch: int = 8, share: float = 0.5, centred: bool = True) -> Tensor:
+def similarity(
+    one: Tensor, other: Tensor, patch: int = 8, share: float = 0.5, centred: bool = True
+) -> Tensor:
     """Return S_GL of each pair of maps, -1 to 1: (B, H, W) twice → (B,).
 
     Parameters
@@ -47,7 +49,9 @@ def similarity(one: Tensor, other: Tensor, patch: int = 8, share: float = 0.5, c
     """
     if centred:
         one, other = (maps - maps.mean((1, 2), keepdim=True) for maps in (one, other))
-    one, other = (maps / maps.square().mean((1, 2), keepdim=True).sqrt().clamp(min=_LEAST) for maps in (one, other))
+    one, other = (
+        maps / maps.square().mean((1, 2), keepdim=True).clamp(min=_LEAST**2).sqrt() for maps in (one, other)
+    )
     whole = functional.cosine_similarity(one.flatten(1), other.flatten(1), eps=_LEAST)
     if share == 1:
         return whole

@@ -86,7 +86,8 @@ class Outer:
     trainable : sequence of str
         Prefixes of the task's parameter names that learn here, and not with the stage's own.
     batches : callable
-        As of a stage; of other pictures than the stage's, so that what is chosen holds on what was not learnt.
+        As of a stage; of other pictures than the stage's, so that what is chosen holds on what was not
+        learnt.
     rate, weight_decay : float
         Of Adam, whose rate stays as it is.
     after : int
@@ -129,8 +130,8 @@ class Stage:
     outer : Outer, optional
         Parameters that learn beside those of `trainable`, on another level.
     watch : callable, optional
-        Called with the task and the number of steps done after each of them, to note what the task has come to;
-        after a resumption it hears of some steps again.
+        Called with the task and the number of steps done after each of them, to note what the task has come
+        to; after a resumption it hears of some steps again.
     """
 
     name: str
@@ -155,12 +156,13 @@ class Later:
     name, steps
         As the stage will have them.
     build : callable
-        Returns the stage, from what the others kept in files; also when the run is resumed at it.
+        Returns the stage, from what the others kept in files; also when the run is resumed at it. None where
+        it was asked to stop.
     """
 
     name: str
     steps: int
-    build: Callable[[], Stage]
+    build: Callable[[], Stage | None]
 
 
 class Recipe(ABC):

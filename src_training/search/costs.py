@@ -67,7 +67,9 @@ class LatencyTable:
         side = slot.side(size)
         key = f"{name} {slot.inputs}>{slot.outputs} /{slot.stride} @{side}"
         shape = (1, slot.inputs, side, side)
-        return self._measured(key, lambda: build_operation(name, slot.inputs, slot.outputs, slot.stride), shape)
+        return self._measured(
+            key, lambda: build_operation(name, slot.inputs, slot.outputs, slot.stride), shape
+        )
 
     def _neck(self, space: Space, size: int) -> float:
         widths = space.widths[FIRST_SUMMED:]

@@ -1,7 +1,7 @@
 """From architecture parameters to one encoder, cheap enough: top-k of each slot, then swaps until it fits.
 
-Reference: "EfficientMedSAM" (EDGE 2024) keeps the strongest operation of every edge (k = 1). What is swapped for
-what, so that a target is met, is ours: the swap that loses the least probability for what it saves.
+Reference: "EfficientMedSAM" (EDGE 2024) keeps the strongest operation of every edge (k = 1). What is swapped
+for what, so that a target is met, is ours: the swap that loses the least probability for what it saves.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def top(space: Space, scores: Scores, k: int = 1) -> dict[str, tuple[str, ...]]:
     """
     choice: dict[str, tuple[str, ...]] = {}
     for slot in space.slots:
-        ranked = sorted(slot.candidates, key=lambda name, own=scores[slot.name]: -own[name])  # type: ignore[misc]
+        own = scores[slot.name]
+        ranked = sorted(slot.candidates, key=own.__getitem__, reverse=True)
         if slot.stride > 1:
             choice[slot.name] = (ranked[0],)
         else:
@@ -106,21 +107,20 @@ class Fitting:
     def bounds(self) -> tuple[float, float]:
         """Return what the cheapest and the dearest encoder of the space cost."""
         cheapest = self.fit(top(self._space, self._scores), -math.inf)
-        dearest = {
-            slot.name: (max(slot.candidates, key=lambda n, own=self._costs[slot.name]: own[n]),)  # type: ignore[misc]
-            for slot in self._space.slots
-        }
+        dearest = top(self._space, self._costs)
         return self.cost(cheapest), self.cost(dearest)
 
     def _best(self, choice: Choice, room: float, least: float) -> Swap | None:
-        """Return the swap that loses least for what it changes: cheaper without room, else dearer within it."""
+        """Return the swap that loses least for what it saves or, where there is room, for what it adds."""
         cheaper = room < 0
         fitting = [
             swap
             for swap in self._swaps(choice)
             if (swap.cost < -_EPSILON if cheaper else least < swap.cost <= room)
         ]
-        return max(fitting, key=lambda swap: swap.gain / abs(swap.cost) if swap.gain < 0 else swap.gain, default=None)
+        return max(
+            fitting, key=lambda swap: swap.gain / abs(swap.cost) if swap.gain < 0 else swap.gain, default=None
+        )
 
     def _swaps(self, choice: Choice) -> Iterator[Swap]:
         now = self.cost(choice)

@@ -1,4 +1,4 @@
-"""Which encoders are searched among, without torch: slots, their candidates, and from choices to a description."""
+"""Which encoders are searched among: slots, their candidates, and from choices to a description."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ _OPSET = 18
 class Stopwatch:
     """Measures networks: on a processor with ONNX Runtime, on a GPU with torch.
 
-    What is told is the fastest of many runs: other programs make a run slower and never faster, and a table that
-    was made on a busy afternoon must hold on a quiet morning.
+    What is told is the fastest of many runs: other programs make a run slower and never faster, and a table
+    that was made on a busy afternoon must hold on a quiet morning.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Stopwatch:
 
 
 def write_graph(network: nn.Module, inputs: list[torch.Tensor], path: Path, names: list[str]) -> None:
-    """Write a graph fast: hundreds are measured and thrown away, where a package's exporter takes seconds each."""
+    """Write a graph to measure it and throw it away; a package's own exporter takes seconds for each."""
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # torch would have its newer exporter used
         torch.onnx.export(

@@ -1,8 +1,9 @@
 """All encoders of a space at once: every slot is the mixture of its candidates.
 
-Reference: "EfficientMedSAM" (IEEE EDGE 2024): ō(x) = Σ_k softmax(α)_k · o_k(x), x_j = Σ_{i<j} ō_ij(x_i), after
-DARTS (Liu et al. 2019, equation 2). With a few paths only, those that Gumbel noise draws are computed (Dong and
-Yang, "GDAS", 2019; two of them as Cai et al., "ProxylessNAS", 2019, section 3.2), which saves memory and time.
+Reference: "EfficientMedSAM" (IEEE EDGE 2024): ō(x) = Σ_k softmax(α)_k · o_k(x), x_j = Σ_{i<j} ō_ij(x_i),
+after DARTS (Liu et al. 2019, equation 2). With a few paths only, those that Gumbel noise draws are computed
+(Dong and Yang, "GDAS", 2019; two of them as Cai et al., "ProxylessNAS", 2019, section 3.2), which saves
+memory and time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from torch import nn
 from napari_medkd.models.encoders.blueprint import NONE
 from napari_medkd.models.encoders.operations import build_operation
 from napari_medkd.models.encoders.searched import FIRST_SUMMED, build_neck
-from src_training.search.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from torch import Tensor
 
-    from src_training.search.space import Slot
+    from src_training.search.space import Slot, Space
 
 _START = 1e-3  # deviation of the first architecture parameters (DARTS)
 
@@ -35,9 +35,7 @@ class Mixture(nn.Module):
         super().__init__()
         self._stride, self._outputs = slot.stride, slot.outputs
         self.candidates = nn.ModuleList(
-            nn.Identity()
-            if name == NONE
-            else build_operation(name, slot.inputs, slot.outputs, slot.stride)
+            nn.Identity() if name == NONE else build_operation(name, slot.inputs, slot.outputs, slot.stride)
             for name in slot.candidates
         )
         self._empty = [name == NONE for name in slot.candidates]
@@ -70,7 +68,9 @@ class Supernet(nn.Module):
         self.alpha = nn.ParameterDict(
             {slot.name: nn.Parameter(_START * torch.randn(len(slot.candidates))) for slot in space.slots}
         )
-        self.neck = build_neck(space.widths, space.plan({slot.name: slot.candidates[:1] for slot in space.slots}))
+        self.neck = build_neck(
+            space.widths, space.plan({slot.name: slot.candidates[:1] for slot in space.slots})
+        )
         self._noise: dict[str, Tensor] = {}
         self._temperature = 1.0
 
@@ -95,7 +95,9 @@ class Supernet(nn.Module):
             for slot in self.space.slots:
                 if slot.stage != stage:
                     continue
-                mixed = self.mixtures[slot.name](nodes[slot.source] if nodes else image, self._weights(slot.name))
+                mixed = self.mixtures[slot.name](
+                    nodes[slot.source] if nodes else image, self._weights(slot.name)
+                )
                 if slot.target < len(nodes):
                     nodes[slot.target] = nodes[slot.target] + mixed
                 else:

@@ -14,7 +14,7 @@ from src_training.clicks import Conversation, usable
 from src_training.losses.masks import overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -72,21 +72,27 @@ class PromptedTask(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss``, its parts and the mean overlap ``iou``."""
-        targets = batch.targets
-        rng = np.random.default_rng((self._seed, batch.step, 1))
-        talk = Conversation(usable(targets.cpu().numpy()), rng, self._boxes, scribbles=0)
-        tokens = talk.tokens(self._frame)
         with nullcontext() if self._encoder_learns() else torch.no_grad():
             features = self.student.encode(batch.images)
+        return self.compared(*self.answer(batch, features), batch.targets)
+
+    def answer(self, batch: Batch, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Ask for each object with this step's prompt: its logits (P, h, h), its predicted overlap (P,)."""
+        rng = np.random.default_rng((self._seed, batch.step, 1))
+        talk = Conversation(usable(batch.targets.cpu().numpy()), rng, self._boxes, scribbles=0)
+        tokens = talk.tokens(self._frame)
         logits, scores = self.student.decode(
             [maps[batch.owners] for maps in features],
-            tokens.coordinates.to(targets.device),
-            tokens.labels.to(targets.device),
+            tokens.coordinates.to(batch.targets.device),
+            tokens.labels.to(batch.targets.device),
         )
-        answer = logits[:, 0].float()
+        return logits[:, 0].float(), scores[:, 0].float()
+
+    def compared(self, answer: Tensor, scores: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return ``loss``, its parts and the mean overlap of answers with what was meant."""
         real = overlap(answer, targets)
         masks = self._loss(answer, targets).mean()
-        score = functional.mse_loss(scores[:, 0].float(), real)
+        score = functional.mse_loss(scores, real)
         return {"loss": masks + self._score * score, "masks": masks, "score_error": score, "iou": real.mean()}
 
     def _encoder_learns(self) -> bool:

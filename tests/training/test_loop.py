@@ -162,7 +162,10 @@ def test_the_outer_level_learns_from_its_own_batches_and_from_its_step_on(tmp_pa
 
     level = Outer(("body",), outer, rate=0.02, after=20)
     desk.stage = replace(
-        desk.stage, trainable=("head",), outer=level, watch=lambda task, step: seen.update({step: desk.state()})
+        desk.stage,
+        trainable=("head",),
+        outer=level,
+        watch=lambda task, step: seen.update({step: desk.state()}),
     )
     desk.fit().run()
     assert sorted(seen) == list(range(31)) and drawn == [20]

@@ -1,4 +1,4 @@
-"""What a searched encoder is made of, written down: stages, nodes, and the operations on the way between them.
+"""What a searched encoder is made of, written down: stages, nodes, and operations between them.
 
 Reference: "EfficientMedSAM" (IEEE EDGE 2024, DOI 10.1109/EDGE62653.2024.00030). Its stage table is that of
 EfficientViT-SAM (Zhang et al. 2024), from which `preset` writes it down. No torch here.
@@ -39,7 +39,7 @@ class Form(NamedTuple):
 
 
 def read_operation(name: str) -> Form:
-    """Read a name such as ``conv3``, ``ds5``, ``mb3_e4``, ``fmb_e4``, ``litemla``, ``pw``, ``skip``, ``none``."""
+    """Read a name such as ``conv3``, ``ds5``, ``mb3_e4``, ``fmb_e4``, ``litemla``, ``pw``, ``skip``."""
     found = _FORM.fullmatch(name)
     if found is None:
         raise UnknownName(
@@ -78,8 +78,9 @@ class Edge(_Part):
 
 
 class StagePlan(_Part):
-    """A step down to half the resolution, then nodes; node j is the sum of the edges into it, the last one is the
-    stage's output.
+    """A step down to half the resolution, then nodes.
+
+    Node j is the sum of the edges into it; the last one is the stage's output.
     """
 
     width: int = Field(ge=1, le=4096, description="Channels.")
@@ -133,7 +134,7 @@ def blueprint(options: Mapping[str, Any]) -> Blueprint:
 
 
 def preset(size: str) -> Blueprint:
-    """Return the paper's size ``l0``, ``l1`` or ``l2``, as its stage table and EfficientViT-SAM's neck say."""
+    """Return the paper's size ``l0``, ``l1`` or ``l2``, by its stage table and EfficientViT-SAM's neck."""
     if size not in _DEPTHS:
         raise UnknownName(f"There is no size {size!r} of EfficientMedSAM.", f"Known: {', '.join(_DEPTHS)}.")
     stages = [
@@ -142,6 +143,19 @@ def preset(size: str) -> Blueprint:
     ]
     neck = {"neck_width": 256, "neck_blocks": _NECKS[size], "mixing": "fused", "cell": 8}
     return Blueprint(stages=tuple(stages), **neck)  # type: ignore[arg-type]
+
+
+def efficientvit_b1() -> Blueprint:
+    """Return EfficientViT-B1's stages (Cai et al. 2023, table 1) with a small neck, to compare with."""
+    attention = ("litemla", "mb3_e4")
+    stages = (
+        chain(16, "conv3", ("ds3",)),
+        chain(32, "mb3_e4", ("mb3_e4",)),
+        chain(64, "mb3_e4", ("mb3_e4",) * 2),
+        chain(128, "mb3_e4", attention * 3),
+        chain(256, "mb3_e4", attention * 4),
+    )
+    return Blueprint(stages=stages)
 
 
 def chain(width: int, down: str, operations: tuple[str, ...]) -> StagePlan:

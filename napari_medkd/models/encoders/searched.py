@@ -1,7 +1,7 @@
 """An image encoder that was searched for: built from an explicit description of its stages.
 
-Reference: "EfficientMedSAM" (IEEE EDGE 2024). The description is `napari_medkd.models.encoders.blueprint`, the
-search itself `src_training.search`.
+Reference: "EfficientMedSAM" (IEEE EDGE 2024). The description is `napari_medkd.models.encoders.blueprint`,
+the search itself `src_training.search`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,471 @@
+"""The stages of EfficientMedSAM, built for one run; imports torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_medkd.errors import InvalidSetting
+from napari_medkd.models.card import Architecture, Capability, ModelCard, Preprocessing
+from napari_medkd.models.encoders.blueprint import efficientvit_b1, preset
+from napari_medkd.models.promptable import build_model
+from napari_medkd.models.store import ModelStore
+from napari_medkd.runs import Metric, Progress, stop_requested
+from src_training.answers import AnsweringTeacher
+from src_training.batches import ViewStream
+from src_training.counting import count
+from src_training.lessons import chosen
+from src_training.losses.logits import dice_and_mask_loss
+from src_training.pretrained import load_answering
+from src_training.recipes.base import Later, Outer, Stage
+from src_training.search.derive import Fitting, scores_of, top
+from src_training.search.found import FOUND, Found, Trajectory, keep, kept
+from src_training.search.outcome import Outcome
+from src_training.search.pricing import Pricing, chance, plain
+from src_training.search.settle import TOLERANCE, settle
+from src_training.search.supernet import Supernet
+from src_training.tasks.masks import Validation
+from src_training.tasks.prompted import PromptedTask
+from src_training.tasks.search import SearchTask
+from src_training.tasks.taught import DistilTask, TaughtStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import nn
+
+    from napari_medkd.models.promptable import PromptableModel
+    from src_training.context import Context
+    from src_training.pictures import Picture
+    from src_training.recipes.efficient_medsam import EfficientMedSamConfig
+    from src_training.search.derive import Choice, Scores
+    from src_training.search.found import Priced
+    from src_training.search.space import Space
+
+_ENCODER, _DECODER = "student.image_encoder", "student.mask_decoder"
+_ALPHA = f"{_ENCODER}.alpha"
+_CELL = 16
+# Known encoders beside which the found one stands, each with a neck for cells of 16 pixels.
+_KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "RepViT-M1": ("repvit", {"size": "m1"}),
+    "MobileNetV4-small": ("pyramid", {"backbone": "mobilenetv4_conv_small", "finer": False}),
+    "EfficientViT-B1": ("searched", efficientvit_b1().model_dump(mode="json")),
+}
+
+
+class Making:
+    """One run of the recipe.
+
+    Parameters
+    ----------
+    config : EfficientMedSamConfig
+        The numbers.
+    context : Context
+        The run.
+    """
+
+    def __init__(self, config: EfficientMedSamConfig, context: Context) -> None:
+        self._config, self._context = config, context
+        if context.spec.base:
+            raise InvalidSetting(
+                f"EfficientMedSAM finds its own encoder and cannot start from {context.spec.base}.",
+                "Leave --model out; a teacher is named with --set teacher=ID.",
+            )
+        self._teacher = ModelStore().get(config.teacher)
+        self._pricing = Pricing(config, context)
+        self._outcome = Outcome(context, self._pricing.stopwatch, config.size)
+        self._student: PromptableModel | None = None
+
+    def stages(self) -> list[Stage | Later]:
+        """Return the stages: search, rivals, retraining, distillation."""
+        config = self._config
+        stages: list[Stage | Later] = []
+        if config.architecture == "search":
+            stages.append(Later("search", config.search_steps, self._search))
+        if config.rivals:
+            names = [f"random {number + 1}" for number in range(config.rivals)]
+            stages += [
+                Later(f"rival: {name}", config.retrain_steps, lambda name=name: self._rival(name))  # type: ignore[misc]
+                for name in (*names, *_KNOWN)
+            ]
+        stages.append(Later("retrain", config.retrain_steps, self._retrain))
+        if config.distil_steps:
+            stages.append(Later("distil", config.distil_steps, self._distil))
+        return stages
+
+    def model(self) -> tuple[PromptableModel, ModelCard]:
+        """Return the student as its stages left it, and its card with what was measured."""
+        found = self._found()
+        assert found is not None, "the stages come first"
+        card = self._card(found)
+        return self._built(found), card.model_copy(update={"metrics": self._outcome.figures()})
+
+    # --- search -------------------------------------------------------------------------------------------
+    def _search(self) -> Stage | None:
+        config, context = self._config, self._context
+        priced = self._pricing.priced()
+        if priced is None:
+            return None
+        space = self._pricing.space(priced.widths)
+        card = self._card_of(
+            Architecture(encoder="searched", encoder_options=_smallest(space), grid=1), config.search_size
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(context.spec.seed)
+            student = self._with_answering(card)
+            student.image_encoder = Supernet(space, config.paths)
+        task = SearchTask(
+            student,
+            card.preprocessing.prompt_frame,
+            context.spec.seed,
+            boxes=config.boxes,
+            steps=config.search_steps,
+            price=config.price,
+            certainty=config.certainty,
+        )
+        task.set_costs(priced.costs, priced.shared, priced.target, priced.scale)
+        halves = [context.pictures] * 2 if config.joint else _halves(context.pictures, context.spec.seed)
+        outer = Outer(
+            (_ALPHA,),
+            self._views(halves[1], card, salt=1),
+            config.alpha_rate,
+            config.alpha_decay,
+            after=round(config.search_warm_up * config.search_steps),
+        )
+        return Stage(
+            "search",
+            task,
+            self._views(halves[0], card),
+            config.search_steps,
+            (_ENCODER, _DECODER),
+            rates={_ALPHA: config.alpha_rate / config.learning_rate},
+            done=lambda task: self._derive(priced, space, _liked(task)),
+            outer=None if config.joint else outer,
+            watch=Trajectory(context.folder, config.search_steps),
+        )
+
+    def _derive(self, priced: Priced, space: Space, scores: Scores, how: str = "search") -> None:
+        """Derive an encoder, measure it, and keep what fits."""
+        if not self._context.fabric.is_global_zero:
+            return
+        context = self._context
+        settled = self._settled(priced, space, scores, "derive")
+        found = Found(
+            how=how,
+            encoder=space.plan(settled.choice),
+            choice=settled.choice,
+            predicted=settled.predicted,
+            measured=settled.measured
+            if priced.unit == "ms"
+            else self._pricing.whole(space.plan(settled.choice)),
+            target=priced.target,
+            tries=settled.tries,
+        )
+        if priced.target and abs(settled.measured - priced.target) > TOLERANCE * priced.target:
+            context.warn(
+                f"No encoder of this search came within {TOLERANCE:.0%} of {priced.target:g} {priced.unit}: "
+                "the nearest "
+                f"takes {settled.measured:.3g}.",
+                "Choose other widths, another size, or another target.",
+            )
+        keep(context.folder, FOUND, found)
+
+    def _settled(self, priced: Priced, space: Space, scores: Scores, stage: str) -> Any:
+        fitting = Fitting(space, scores, priced.costs, priced.shared)
+
+        def measure(choice: Choice) -> float:
+            return fitting.cost(choice) if priced.unit != "ms" else self._pricing.whole(space.plan(choice))
+
+        def tell(predicted: float, measured: float) -> None:
+            unit = (priced.unit or "cost").lower()
+            values = {
+                f"predicted_{unit}": predicted,
+                f"measured_{unit}": measured,
+                f"target_{unit}": priced.target,
+            }
+            self._context.write(Metric(stage=stage, step=0, values=values))
+
+        choice = top(space, scores, self._config.keep)
+        return settle(fitting, choice, priced.target, measure, priced.scale, tell)
+
+    def _found(self) -> Found | None:
+        """Return the encoder of this run; a control's is made here, where nothing was searched for."""
+        context, how = self._context, self._config.architecture
+        found = kept(context.folder, FOUND, Found)
+        if found is not None or how == "search":
+            return found
+        with context.fabric.rank_zero_first():
+            if context.fabric.is_global_zero and not self._control(how):
+                return None
+        return kept(context.folder, FOUND, Found)
+
+    def _control(self, how: str) -> bool:
+        """Make the encoder of a control; False where it was asked to stop."""
+        if how in ("random", "fixed"):
+            priced = self._pricing.priced()
+            if priced is None:
+                return False
+            space = self._pricing.space(priced.widths)
+            rng = np.random.default_rng((self._context.spec.seed, 29))
+            self._derive(priced, space, chance(space, rng) if how == "random" else plain(space), how)
+            return True
+        plan = preset(how)
+        took = self._pricing.whole(plan)
+        keep(
+            self._context.folder,
+            FOUND,
+            Found(how=how, encoder=plan, choice={}, predicted=took, measured=took, target=0.0, tries=1),
+        )
+        return True
+
+    # --- retraining and distillation ----------------------------------------------------------------------
+    def _retrain(self) -> Stage | None:
+        config = self._config
+        found = self._found()
+        if found is None:
+            return None
+        card = self._card(found)
+        student = self._built(found)
+        if self._context.fabric.is_global_zero:
+            self._context.write(Metric(stage="student", step=0, values=count(student, card)))
+        last = not config.distil_steps
+        name = {"search": "found", "random": "random", "fixed": "fixed"}.get(found.how, f"size {found.how}")
+        return Stage(
+            "retrain",
+            self._asking(student, card),
+            self._views(self._context.pictures, card),
+            config.retrain_steps,
+            (_ENCODER, _DECODER),
+            validate=self._validation(card),
+            done=lambda task: self._note(task, card, name, "found", last),
+        )
+
+    def _distil(self) -> Stage | None:
+        config, context = self._config, self._context
+        found = self._found()
+        if found is None:
+            return None
+        card = self._card(found)
+        pictures = chosen(context.pictures, config.lessons, context.spec.seed)
+        answers = self._answers(pictures, card)
+        if answers is None:
+            return None
+        task = DistilTask(
+            self._built(found),
+            card.preprocessing.prompt_frame,
+            context.spec.seed,
+            boxes=config.boxes,
+            score=config.score_weight,
+            logits=config.logit_weight,
+            temperature=config.temperature,
+            attention=config.attention_weight,
+            share=config.attention_share,
+            patch=config.attention_patch,
+            centred=config.centred,
+            stage=config.attention_stage,
+            kind=config.student_map,
+        )
+        fabric = context.fabric
+        return Stage(
+            "distil",
+            task,
+            TaughtStream(
+                pictures,
+                answers,
+                card,
+                config.batch_size,
+                config.objects,
+                context.spec.seed,
+                fabric.global_rank,
+                fabric.world_size,
+            ),
+            config.distil_steps,
+            (_ENCODER, _DECODER),
+            validate=self._validation(card),
+            rates={"student.": config.distil_rate},
+            done=lambda task: self._note(task, card, "distilled", "distilled", last=True),
+        )
+
+    def _answers(self, pictures: Sequence[Picture], card: ModelCard) -> Any:
+        config, context = self._config, self._context
+
+        def go_on(done: int, of: int) -> bool:
+            context.write(Progress(stage="teacher", step=done, total=of))
+            return not stop_requested(context.folder)
+
+        teacher = AnsweringTeacher(
+            ModelStore().build(config.teacher),
+            self._teacher,
+            context.cache,
+            side=card.architecture.logit_side,
+            objects=config.taught_objects,
+            kind=config.teacher_map,
+            device=context.fabric.device,
+        )
+        with context.fabric.rank_zero_first():
+            return teacher.answers(pictures, go_on)
+
+    # --- rivals -------------------------------------------------------------------------------------------
+    def _rival(self, name: str) -> Stage | None:
+        priced = self._pricing.priced()
+        if priced is None:
+            return None
+        config = self._config
+        if name in _KNOWN:
+            encoder, options = _KNOWN[name]
+            shape = Architecture(encoder=encoder, encoder_options=options, grid=config.size // _CELL)
+        else:
+            space = self._pricing.space(priced.widths)
+            number = int(name.rpartition(" ")[2])
+            scores = chance(space, np.random.default_rng((self._context.spec.seed, 31, number)))
+            settled = self._settled(self._at_equal_cost(priced), space, scores, name)
+            options = space.plan(settled.choice).model_dump(mode="json")
+            shape = Architecture(encoder="searched", encoder_options=options, grid=config.size // config.cell)
+        card = self._card_of(shape, config.size)
+        student = self._with_answering(card)
+        kind = "known" if name in _KNOWN else "random"
+        return Stage(
+            f"rival: {name}",
+            self._asking(student, card),
+            self._views(self._context.pictures, card),
+            config.retrain_steps,
+            (_ENCODER, _DECODER),
+            validate=self._validation(card),
+            done=lambda task: self._note(task, card, name, kind, last=False),
+        )
+
+    def _at_equal_cost(self, priced: Priced) -> Priced:
+        """Return the prices with what the encoder of this run costs as the target."""
+        found = self._found()
+        if found is None or priced.target:
+            return priced
+        space = self._pricing.space(priced.widths)
+        fitting = Fitting(space, plain(space), priced.costs, priced.shared)
+        return priced.model_copy(update={"unit": "GMAC", "target": fitting.cost(found.choice)})
+
+    # --- what all of them share ---------------------------------------------------------------------------
+    def _note(self, task: nn.Module, card: ModelCard, name: str, kind: str, last: bool) -> None:
+        """Keep what a network is worth; after the last stage, check the promise and write the page."""
+        if not self._context.fabric.is_global_zero:
+            return
+        validate = self._validation(card)
+        figures = validate(task.eval()) if validate is not None else {}
+        self._outcome.add(task.student, name, kind, figures.get("score"))
+        priced = self._pricing.priced()
+        if last and priced is not None:
+            if not self._config.rivals:
+                for known, (encoder, options) in _KNOWN.items():
+                    self._outcome.measure(known, encoder, options)
+            target = self._config.target_ms
+            self._outcome.conclude(task.student, card, target, self._pricing.space(priced.widths), priced)
+
+    def _asking(self, student: PromptableModel, card: ModelCard) -> PromptedTask:
+        return PromptedTask(
+            student,
+            card.preprocessing.prompt_frame,
+            self._context.spec.seed,
+            dice_and_mask_loss,
+            boxes=self._config.boxes,
+            score=self._config.score_weight,
+            still=False,
+        )
+
+    def _views(self, pictures: Sequence[Picture], card: ModelCard, salt: int = 0) -> ViewStream:
+        config, fabric = self._config, self._context.fabric
+        seed = self._context.spec.seed + 10_007 * salt
+        return ViewStream(
+            [(pictures, 1.0)],
+            card,
+            config.batch_size,
+            config.objects,
+            seed,
+            fabric.global_rank,
+            fabric.world_size,
+        )
+
+    def _validation(self, card: ModelCard) -> Callable[[nn.Module], dict[str, float]] | None:
+        if not self._context.validation:
+            return None
+        config = self._config
+        seed = self._context.spec.seed
+        held_out = ViewStream(
+            [(self._context.validation, 1.0)], card, config.batch_size, config.objects, seed
+        )
+        return Validation(held_out, names=("iou",))
+
+    def _built(self, found: Found) -> PromptableModel:
+        """Build the student once, by the run's seed whatever stage it is resumed at."""
+        if self._student is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self._context.spec.seed)
+                self._student = self._with_answering(self._card(found))
+        return self._student
+
+    def _with_answering(self, card: ModelCard) -> PromptableModel:
+        student = build_model(card.architecture, card.preprocessing)
+        load_answering(student, ModelStore().build(self._config.teacher))
+        return student
+
+    def _card(self, found: Found) -> ModelCard:
+        grid = self._config.size // found.encoder.cell
+        options = {"size": found.how} if not found.choice else found.encoder.model_dump(mode="json")
+        return self._card_of(
+            Architecture(encoder="searched", encoder_options=options, grid=grid), self._config.size
+        )
+
+    def _card_of(self, shape: Architecture, size: int) -> ModelCard:
+        config = self._config
+        theirs = self._teacher.architecture
+        decoder = theirs.decoder_options if theirs.decoder == "sam" else {}
+        capabilities: frozenset[Capability] = (
+            frozenset({"box", "point"}) if config.boxes < 1 else frozenset({"box"})
+        )
+        grid = shape.grid if size == config.size else size // config.cell
+        return ModelCard(
+            id=config.name,
+            title=config.title,
+            architecture=shape.model_copy(
+                update={
+                    "grid": grid,
+                    "decoder": "sam",
+                    "decoder_options": decoder,
+                    "masks": "one",
+                    "embedding_dim": theirs.embedding_dim,
+                }
+            ),
+            # The pictures lie in the frame as the teacher sees them, so that its maps fit the student's.
+            preprocessing=Preprocessing(size=size, fit=self._teacher.preprocessing.fit),
+            capabilities=capabilities,
+            commercial_use=self._teacher.commercial_use,
+            parent=config.teacher,
+        )
+
+
+def _liked(task: nn.Module) -> Scores:
+    """Return log softmax(α) of a trained supernet."""
+    net: Any = task.student.image_encoder
+    probabilities = net.probabilities()
+    return scores_of(
+        {
+            slot.name: dict(zip(slot.candidates, probabilities[slot.name].detach().tolist(), strict=True))
+            for slot in net.space.slots
+        }
+    )
+
+
+def _halves(pictures: Sequence[Picture], seed: int) -> list[list[Picture]]:
+    """Split pictures by case, for the weights and for the architecture; one case alone is both."""
+    cases = sorted({(picture.set, picture.case) for picture in pictures})
+    order = np.random.default_rng((seed, 37)).permutation(len(cases))
+    first = {cases[number] for number in order[: len(cases) // 2]}
+    halves: list[list[Picture]] = [[], []]
+    for picture in pictures:
+        halves[0 if (picture.set, picture.case) in first else 1].append(picture)
+    return halves if all(halves) else [list(pictures), list(pictures)]
+
+
+def _smallest(space: Space) -> dict[str, Any]:
+    """Return the options of an encoder that stands in for the supernet until that takes its place."""
+    return space.plan({slot.name: slot.candidates[:1] for slot in space.slots}).model_dump(mode="json")
