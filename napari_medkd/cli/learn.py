@@ -157,6 +157,42 @@ def roll_back(json: Json = False) -> None:
     _change(learning.roll_back, json)
 
 
+@app.command("next")
+def next_(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Images, or DICOM series.")],
+    model: Annotated[
+        str, typer.Option(metavar="ID", help="Model that looks at them. [default: the one in use]")
+    ] = "",
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show at most so many.")] = 20,
+    json: Json = False,
+) -> None:
+    """Say which images of a folder to correct next.
+
+    First those that the model is not sure of, each unlike the ones before it. An image that cannot be read is
+    said to be so, and stops nothing.
+    """
+    from napari_medkd.cli.learn_report import RankedCase, RankingReport
+    from napari_medkd.cli.output import print_json, print_table, progress_count
+    from napari_medkd.cli.reading import quiet_decoders
+    from napari_medkd.learning.cases import in_folder
+    from napari_medkd.learning.ranking import rank
+    from napari_medkd.settings import Settings
+
+    chosen = model or Settings.load().default_model
+    told: dict[str, RankedCase] = {}
+
+    def tell(name: str, usefulness: float | None, remark: str) -> None:
+        told[name] = RankedCase(name=name, usefulness=usefulness, remark=remark)
+
+    with progress_count("Looking") as update, quiet_decoders():
+        rank(in_folder(folder).cases, chosen, tell, update)
+    rows = sorted(told.values(), key=lambda one: (one.usefulness is None, -(one.usefulness or 0), one.name))
+    if json:
+        print_json(RankingReport(model=chosen, cases=rows))
+    else:
+        print_table(("Image", "Remark"), [(one.name, one.remark) for one in rows[:limit]])
+
+
 def _order(
     method: str,
     model: str,

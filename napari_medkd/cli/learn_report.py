@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from napari_medkd.cli.reports import Report
 from napari_medkd.learning import Collected, Decision  # noqa: TC001 - pydantic reads the annotations
@@ -64,6 +64,21 @@ class PreparedReport(Report):
     """What `medkd learn start --prepare` prints."""
 
     folder: Path = Field(description="The run, ready to be taken to another computer.")
+
+
+class RankedCase(BaseModel):
+    """One image of a folder, by how useful its correction would be."""
+
+    name: str = Field(description="Its path below the folder.")
+    usefulness: float | None = Field(description="From 1, the first to correct, to 0; null where unread.")
+    remark: str = Field(description="How sure the model is of it, or why it cannot be read.")
+
+
+class RankingReport(Report):
+    """What `medkd learn next` prints."""
+
+    model: str = Field(description="Id of the model that looked.")
+    cases: list[RankedCase] = Field(description="The images, the most useful first; unreadable ones last.")
 
 
 def learning_report(found: LearningRun) -> LearningRunReport:

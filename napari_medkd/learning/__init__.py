@@ -2,7 +2,8 @@
 
 A round: `collected` says what there is; `start` freezes it into a run and starts its process; `learning_runs`
 follows runs, also those of another window; `LearningRun.comparison` shows both models on held-out cases;
-`use_new`, `keep_old` and `roll_back` are the user's choice, and nothing else changes the model in use.
+`use_new`, `keep_old` and `roll_back` are the user's choice, and nothing else changes the model in use. Which
+image to correct next, `napari_medkd.learning.ranking` says.
 """
 
 from napari_medkd.learning.collected import Collected, collected

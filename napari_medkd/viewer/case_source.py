@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medkd.errors import MissingExtra
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -38,4 +36,6 @@ class CasesHere:
 
     def rank(self, cases: Sequence[Case], tell: Tell, progress: Callable[[int, int], None]) -> None:
         """Look at images and tell of each how useful its correction would be."""
-        raise MissingExtra("Images cannot be ranked yet.", "Choose another order.")
+        from napari_medkd.learning import ranking
+
+        ranking.rank(cases, "", tell, progress)
