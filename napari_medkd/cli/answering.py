@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from napari_medkd.cli.info import describe_window
 from napari_medkd.cli.output import say_while_waiting
 from napari_medkd.cli.prompting import AXES
-from napari_medkd.cli.reports import ClickReport, SegmentReport
+from napari_medkd.cli.reports import (
+    ClickReport,
+    EndReport,
+    FollowedReport,
+    FollowedSlice,
+    SegmentReport,
+)
+from napari_medkd.core.measuring import voxel_size
 from napari_medkd.core.prompts import Box
 from napari_medkd.errors import InvalidPrompt, StorageError
 from napari_medkd.inference import load_segmenter
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.segmenter import Segmenter
+    from napari_medkd.inference.volumetric import Reach
 
 Step = Literal["read", "load", "segment"]
 
@@ -67,10 +75,18 @@ def ask(volume: Volume, segmenter: Segmenter, prompt: Prompt) -> Session:
     return session
 
 
+def follow(session: Session, reach: Reach) -> None:
+    """Follow the proposal through the volume, in front of whoever waits."""
+    session.propagate(reach=reach)
+    if session.error is not None:
+        raise session.error
+
+
 def write(session: Session, out: Path, overlay: Path | None, clock: Clock) -> SegmentReport:
     """Commit the proposal, write the mask and the overlay, and say what was done."""
     volume, segmenter, proposal = session.volume, session.segmenter, session.proposal
     assert volume is not None and segmenter is not None and proposal is not None
+    followed = describe_followed(session)
     session.commit()
     assert session.labels is not None
     write_labels(out, session.labels, like=volume)
@@ -91,9 +107,28 @@ def write(session: Session, out: Path, overlay: Path | None, clock: Clock) -> Se
         pixels=pixels,
         area_mm2=pixels * rows * columns if volume.geometry.from_file else None,
         bounds=(left, top, right, bottom),
+        volume=followed,
         mask=str(out),
         overlay=str(overlay) if overlay else None,
         seconds=clock.seconds,
+    )
+
+
+def describe_followed(session: Session) -> FollowedReport | None:
+    """Say on which slices an object is and why it ends there; None for one that was not followed."""
+    volume, proposal = session.volume, session.proposal
+    if volume is None or proposal is None or proposal.stack is None:
+        return None
+    voxels = sum(int(mask.sum()) for _, mask in proposal.masks())
+    ends = session.progress.ends
+    return FollowedReport(
+        slices=[
+            FollowedSlice(slice=index, confidence=None if one.is_given else one.score)
+            for index, one in sorted(session.sections.items())
+        ],
+        ends=[EndReport(slice=end.plane.index, why=end.why.value) for end in ends],
+        voxels=voxels,
+        ml=voxels * voxel_size(volume.geometry) / 1000 if volume.geometry.from_file else None,
     )
 
 

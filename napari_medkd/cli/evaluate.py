@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_medkd.errors import StorageError
+from napari_medkd.errors import InvalidPrompt, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from src_training.data import ImageMaskFolder
     from src_training.evaluation import EvaluationReport
+    from src_training.evaluation.volumes import VolumeReport
 
 _ALL = "all"
 _DEFAULT_SPLIT = "test"
@@ -53,6 +54,35 @@ def evaluate(
         bool,
         typer.Option("--whole", help="All of a mask is one object, as with a tree of vessels."),
     ] = False,
+    volume: Annotated[
+        bool,
+        typer.Option(
+            "--volume",
+            help="With boxes, on label volumes: one box on the middle slice of each object, followed through "
+            "the volume.",
+        ),
+    ] = False,
+    ranged: Annotated[
+        bool,
+        typer.Option(
+            "--ranged", help="With --volume: the first and last slice of the object are given, too."
+        ),
+    ] = False,
+    rule: Annotated[
+        Literal["motion", "previous-box"],
+        typer.Option(
+            metavar="motion|previous-box",
+            help="With --volume: how a slice prompts the next one; previous-box: the last mask's box and "
+            "3 pixels.",
+        ),
+    ] = "motion",
+    axis: Annotated[
+        Literal["z", "y", "x"] | None,
+        typer.Option(
+            metavar="z|y|x",
+            help="With --volume: axis across which the slices lie. [default: as the volume was acquired]",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the noise and the intervals.")] = 0,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = None,
     runtime: Annotated[
@@ -73,14 +103,19 @@ def evaluate(
     the largest first. Masks are compared at the image's own resolution.
     """
     from napari_medkd.cli import answering
+    from napari_medkd.cli.evaluate_volumes import evaluate_volumes
     from napari_medkd.cli.output import progress_count
     from src_training.evaluation import Question
     from src_training.evaluation import evaluate as measure
 
     _check_target(json)
+    _check_volume(volume, prompts, ranged or rule != "motion" or axis is not None)
     folders = [_open(path, split, whole) for path in data]
     _check_names(folders)
     segmenter = answering.load(model, device, runtime)
+    if volume:
+        evaluate_volumes(segmenter, folders, rule, ranged, axis, limit, json)
+        return
     try:
         with progress_count(f"{segmenter.card.title}, {prompts}") as update:
             question = Question(prompts, noisy, clicks, seed)
@@ -88,7 +123,7 @@ def evaluate(
     finally:
         segmenter.close()
     if json is not None:
-        _write(json, report)
+        write_report(json, report)
     _print(report)
 
 
@@ -102,6 +137,14 @@ def _open(path: Path, split: str | None, whole: bool) -> "ImageMaskFolder":
         if chosen == _ALL:
             say(f"{path.name} has no split named {_DEFAULT_SPLIT}: every image with a mask is taken.")
     return ImageMaskFolder(path, None if chosen == _ALL else chosen, objects="whole" if whole else None)
+
+
+def _check_volume(volume: bool, prompts: str, tuned: bool) -> None:
+    """Refuse options that contradict each other, before anything is read."""
+    if volume and prompts != "box":
+        raise InvalidPrompt("--volume goes with boxes.", "Leave --prompts out, or say --prompts box.")
+    if tuned and not volume:
+        raise InvalidPrompt("--ranged, --rule and --axis go with --volume only.", "Add --volume.")
 
 
 def _check_names(folders: "list[ImageMaskFolder]") -> None:
@@ -124,7 +167,8 @@ def _check_target(path: Path | None) -> None:
         raise StorageError(f"The folder {path.parent} does not exist.", "Make it, or choose another one.")
 
 
-def _write(path: Path, report: "EvaluationReport") -> None:
+def write_report(path: Path, report: "EvaluationReport | VolumeReport") -> None:
+    """Write a report as JSON."""
     try:
         path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     except OSError as error:

@@ -9,6 +9,7 @@ from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Box, Point, Prompt
 from napari_medkd.core.window import Window
 from napari_medkd.errors import InvalidPrompt
+from napari_medkd.inference.volumetric import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,14 @@ def parse_window(text: str) -> Window:
             "Give the value of black first: --window=LOW,HIGH.",
         )
     return Window(low, high, "Chosen")
+
+
+def parse_range(text: str | None) -> Reach:
+    """Read ``"FIRST,LAST"``: the slices that an object may be followed to; None is all of them."""
+    if text is None:
+        return Reach()
+    first, last = _numbers(text, 2, "--range", "FIRST,LAST", "for example --range 20,45")
+    return Reach(int(first), int(last))
 
 
 def choose_plane(volume: Volume, axis: Literal["z", "y", "x"], index: int | None) -> Plane:

@@ -52,6 +52,31 @@ class ClickReport(BaseModel):
     positive: bool = Field(description="True inside the object, false outside it.")
 
 
+class FollowedSlice(BaseModel):
+    """One slice of an object that was followed through the volume."""
+
+    slice: int = Field(description="Its index.")
+    confidence: float | None = Field(
+        description="How sure it is, 0 to 1; null for the slice that was prompted."
+    )
+
+
+class EndReport(BaseModel):
+    """Where an object ends, on one side."""
+
+    slice: int = Field(description="The last slice that it was found on.")
+    why: str = Field(description="Why it was followed no further.")
+
+
+class FollowedReport(BaseModel):
+    """An object that was followed through the volume."""
+
+    slices: list[FollowedSlice] = Field(description="The slices that it is on, rising.")
+    ends: list[EndReport] = Field(description="Where and why it ends.")
+    voxels: int = Field(description="Voxels of the whole object.")
+    ml: float | None = Field(description="Their volume; null where the file gives no spacing.")
+
+
 class SegmentReport(Report):
     """What `medkd segment` prints."""
 
@@ -66,6 +91,9 @@ class SegmentReport(Report):
     pixels: int = Field(description="Pixels in the mask.")
     area_mm2: float | None = Field(description="Their area; null where the file gives no spacing.")
     bounds: tuple[int, int, int, int] = Field(description="Tight box of the mask: x0, y0, x1, y1, inclusive.")
+    volume: FollowedReport | None = Field(
+        None, description="With --propagate: the whole object; the other figures are of the prompted slice."
+    )
     mask: str = Field(description="Where the mask was written.")
     overlay: str | None = Field(description="Where the overlay was written.")
     seconds: dict[Literal["read", "load", "segment"], float] = Field(

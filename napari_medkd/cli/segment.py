@@ -53,6 +53,21 @@ def segment(
         Literal["z", "y", "x"],
         typer.Option(metavar="z|y|x", help="Axis across which the slice lies; z is the file's last."),
     ] = "z",
+    propagate: Annotated[
+        bool,
+        typer.Option(
+            "--propagate",
+            help="Follow the object from the slice through the volume, both ways, until it ends.",
+        ),
+    ] = False,
+    range_: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            metavar="FIRST,LAST",
+            help="With --propagate: the slices that it may be followed to, both inside: a box in 3-D.",
+        ),
+    ] = None,
     frame: Annotated[
         int | None,
         typer.Option(
@@ -84,10 +99,11 @@ def segment(
     the slice is stored in the file.
     """
     from napari_medkd.cli import answering, suggesting
-    from napari_medkd.cli.prompting import build_prompt, choose_plane, parse_window
+    from napari_medkd.cli.prompting import build_prompt, choose_plane, parse_range, parse_window
     from napari_medkd.cli.reading import read
 
     _check_prompts(auto, box is not None or bool(point), bool(modality) or threshold is not None)
+    _check_propagate(auto, propagate, range_)
     _check_targets(image, out, overlay, overwrite)
     clock = answering.Clock()
     with clock.measure("read"):
@@ -109,6 +125,8 @@ def segment(
         else:
             with clock.measure("segment"):
                 session = answering.ask(volume, segmenter, prompt)
+                if propagate:
+                    answering.follow(session, parse_range(range_))
             report = answering.write(session, out, overlay, clock)
     finally:
         segmenter.close()
@@ -121,6 +139,15 @@ def _check_prompts(auto: bool, prompted: bool, tuned: bool) -> None:
         raise InvalidPrompt("--auto goes without --box and --point.", "Leave one of them out.")
     if tuned and not auto:
         raise InvalidPrompt("--modality and --threshold go with --auto only.", "Add --auto.")
+
+
+def _check_propagate(auto: bool, propagate: bool, range_: str | None) -> None:
+    if auto and propagate:
+        raise InvalidPrompt(
+            "--propagate follows what a prompt marks.", "Give --box or --point, without --auto."
+        )
+    if range_ is not None and not propagate:
+        raise InvalidPrompt("--range goes with --propagate only.", "Add --propagate.")
 
 
 def _advice(report: "SegmentReport | SuggestReport") -> tuple[str, ...]:
@@ -176,7 +203,8 @@ def _found(report: "SegmentReport | SuggestReport") -> dict[str, str]:
         found = {one.name.capitalize(): _suggested(one) for one in report.found}
         return {"Slice": place, **_kind(report), **found}
     score = "none" if report.score is None else f"{report.score:.2f} (the model's own estimate)"
-    return {"Object": f"{_extent(report.pixels, report.area_mm2, report.bounds)}, {place}", "Score": score}
+    extent = _extent(report.pixels, report.area_mm2, report.bounds)
+    return {"Object": f"{extent}, {place}", "Score": score, **_followed(report)}
 
 
 def _kind(report: "SuggestReport") -> dict[str, str]:
@@ -187,6 +215,19 @@ def _kind(report: "SuggestReport") -> dict[str, str]:
     if report.modality == likeliest:
         return {"Modality": f"{likeliest}, {sure:.0%} sure (say another with --modality)"}
     return {"Modality": f"{report.modality}, as you said; the model takes it for {likeliest} ({sure:.0%})"}
+
+
+def _followed(report: "SegmentReport") -> dict[str, str]:
+    """Say how far an object was followed through the volume."""
+    found = report.volume
+    if found is None:
+        return {}
+    size = f"{found.voxels} voxels" + ("" if found.ml is None else f", {found.ml:.4g} ml")
+    doubtful = sum(one.confidence is not None and one.confidence < 0.5 for one in found.slices)
+    doubt = f", {doubtful} of them doubtful" if doubtful else ""
+    first, last = found.slices[0].slice, found.slices[-1].slice
+    ends = "; ".join(f"at {end.slice}: {end.why}" for end in found.ends)
+    return {"Volume": f"{size}, slices {first} to {last}{doubt}", "Ended": ends}
 
 
 def _suggested(one: "FoundReport") -> str:

@@ -59,6 +59,11 @@ class PropagatingSession(NamingSession):
         return self._current.is_sweeping
 
     @property
+    def progress(self) -> Progress:
+        """How far the object was followed last, and where it ended."""
+        return self._progress
+
+    @property
     def sections(self) -> Mapping[int, Section]:
         """The object in hand on each of its slices, by their index; nothing where there is none."""
         return moving.kept(self.proposal).sections if self.proposal is not None else {}

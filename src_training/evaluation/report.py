@@ -14,11 +14,13 @@ Number = Annotated[
 """A number, null in JSON where there is none."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A piece of a report."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Scores(_Part):
+class Scores(Part):
     """How well a mask agrees with the truth, at the image's own resolution."""
 
     dice: float = Field(ge=0, le=1, description="Dice's coefficient.")
@@ -27,7 +29,7 @@ class Scores(_Part):
     nsd: float = Field(ge=0, le=1, description="Normalised surface Dice at a tolerance of 2 of `unit`.")
 
 
-class Clicks(_Part):
+class Clicks(Part):
     """What happened click by click; the list ends where the user stopped."""
 
     dice: list[float] = Field(description="Dice after each click.")
@@ -38,7 +40,7 @@ class Clicks(_Part):
     failed: dict[int, bool] = Field(description="Percent → whether it was missed.")
 
 
-class Row(_Part):
+class Row(Part):
     """One object on one slice."""
 
     set: str = Field(description="Folder of the data set.")
@@ -54,7 +56,7 @@ class Row(_Part):
     clicks: Clicks | None = Field(None, description="With click prompts only.")
 
 
-class Summary(_Part):
+class Summary(Part):
     """One figure of one set."""
 
     n: int = Field(description="Objects.")
@@ -65,7 +67,7 @@ class Summary(_Part):
     high: Number = Field(description="Upper end; both null where there are fewer than two cases.")
 
 
-class SetReport(_Part):
+class SetReport(Part):
     """One data set."""
 
     split: str = Field(description="The split that was taken; empty for every pair.")
@@ -82,7 +84,7 @@ class SetReport(_Part):
     )
 
 
-class EvaluationReport(_Part):
+class EvaluationReport(Part):
     """What `medkd evaluate` writes."""
 
     schema_version: Literal[1] = 1
