@@ -110,8 +110,7 @@ class AnsweringTeacher:
         kept = _read(path)
         if kept is None:
             kept = self._ask(picture)
-            arrays = {"numbers": kept.numbers, "logits": kept.logits, "where": kept.where}
-            write_whole(path, lambda half: np.savez_compressed(half, **arrays))
+            _write(path, kept)
         return kept
 
     @torch.no_grad()
@@ -156,6 +155,13 @@ def _brought(maps: Tensor, side: int) -> Tensor:
     if maps.shape[-1] >= side:
         return functional.adaptive_avg_pool2d(maps, side)
     return functional.interpolate(maps, (side, side), mode="bilinear", align_corners=False)
+
+
+def _write(path: Path, answer: Answer) -> None:
+    def write(half: Path) -> None:
+        np.savez_compressed(half, numbers=answer.numbers, logits=answer.logits, where=answer.where)
+
+    write_whole(path, write)
 
 
 def _read(path: Path) -> Answer | None:

@@ -88,4 +88,5 @@ def _received(block: Any, tokens: Tensor) -> Tensor:
                 scores[None], query[None], block.rel_pos_h, block.rel_pos_w, (rows, columns), (rows, columns)
             )[0]
         got += scores.float().softmax(-1).mean(0)
-    return (got / heads).reshape(rows, columns)
+    where: Tensor = (got / heads).reshape(rows, columns)
+    return where

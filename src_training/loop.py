@@ -52,7 +52,7 @@ class Fit:
         self._config, self._context = config, context
         optimiser.freeze(stage)
         fabric = context.fabric
-        levels = [optimiser.build(stage, config)]
+        levels: list[torch.optim.Optimizer] = [optimiser.build(stage, config)]
         if stage.outer is not None:
             levels.append(optimiser.build_outer(stage.task, stage.outer))
         self._task, *self._optimisers = fabric.setup(stage.task, *levels)

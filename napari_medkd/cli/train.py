@@ -62,6 +62,13 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the recipe. May be given many times."),
     ] = None,
+    target_ms: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MS",
+            help="Time that the encoder may take for an image on this computer, if a recipe searches for it.",
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N. [default: auto]")
     ] = None,
@@ -94,6 +101,8 @@ def train(
         "recipe": recipe, "data": _absolute(data), "validation": _absolute(val), "base": model,
         "options": set_, "device": device, "devices": devices, "precision": precision, "seed": seed,
     }  # fmt: skip
+    if target_ms is not None:
+        given["options"] = [*(set_ or ()), f"target_ms={target_ms}"]
     given = {key: value for key, value in given.items() if value is not None}
     if is_one_of_many():
         raise typer.Exit(join(None if resume else _spec(given), out))

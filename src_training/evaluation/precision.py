@@ -106,7 +106,7 @@ def box_precision(student: PromptableModel, card: ModelCard, pictures: Sequence[
         truth = truth[truth.any((1, 2))]
         boxes = [Box.around(mask) for mask in truth]
         answers, scores = _answers(student, card, picture, boxes)
-        filled = np.stack([filled_box(box, picture.objects.shape) for box in boxes])  # type: ignore[arg-type]
+        filled = np.stack([filled_box(box, picture.objects.shape) for box in boxes])
         for prefix, masks, sure in (("", answers, scores), ("filled_box_", filled, np.ones(len(filled)))):
             found[prefix].append(Detections(sure, _overlaps(masks, truth)))
             dices[prefix] += [dice(mask, wanted) for mask, wanted in zip(masks, truth, strict=True)]

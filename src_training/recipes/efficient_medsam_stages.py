@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from src_training.context import Context
     from src_training.pictures import Picture
     from src_training.recipes.efficient_medsam import EfficientMedSamConfig
-    from src_training.search.derive import Choice, Scores
+    from src_training.search.derive import Scores
     from src_training.search.found import Priced
-    from src_training.search.space import Space
+    from src_training.search.space import Choice, Space
 
 _ENCODER, _DECODER = "student.image_encoder", "student.mask_decoder"
 _ALPHA = f"{_ENCODER}.alpha"
@@ -352,14 +352,15 @@ class Making:
             return
         validate = self._validation(card)
         figures = validate(task.eval()) if validate is not None else {}
-        self._outcome.add(task.student, name, kind, figures.get("score"))
+        student: Any = task.student
+        self._outcome.add(student, name, kind, figures.get("score"))
         priced = self._pricing.priced()
         if last and priced is not None:
             if not self._config.rivals:
                 for known, (encoder, options) in _KNOWN.items():
                     self._outcome.measure(known, encoder, options)
             target = self._config.target_ms
-            self._outcome.conclude(task.student, card, target, self._pricing.space(priced.widths), priced)
+            self._outcome.conclude(student, card, target, self._pricing.space(priced.widths), priced)
 
     def _asking(self, student: PromptableModel, card: ModelCard) -> PromptedTask:
         return PromptedTask(
@@ -445,7 +446,8 @@ class Making:
 
 def _liked(task: nn.Module) -> Scores:
     """Return log softmax(α) of a trained supernet."""
-    net: Any = task.student.image_encoder
+    student: Any = task.student
+    net = student.image_encoder
     probabilities = net.probabilities()
     return scores_of(
         {

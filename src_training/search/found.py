@@ -95,7 +95,8 @@ class Trajectory:
         """Note the state after a step, every few steps."""
         if step % _EVERY and step not in (1, self._steps):
             return
-        net: Any = task.student.image_encoder
+        student: Any = task.student
+        net = student.image_encoder
         alpha = {
             name: [round(float(value), 5) for value in probabilities.detach().cpu()]
             for name, probabilities in net.probabilities().items()

@@ -10,7 +10,8 @@ from napari_medkd.errors import InvalidSetting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from src_training.search.derive import Choice, Fitting
+    from src_training.search.derive import Fitting
+    from src_training.search.space import Choice
 
 TOLERANCE = 0.2  # share of the target that a measurement may be off
 _ROOM = (0.88, 1.0)  # shares of the target that are aimed at

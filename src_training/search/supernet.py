@@ -110,13 +110,16 @@ class Supernet(nn.Module):
     def _weights(self, name: str) -> Tensor:
         alpha = self.alpha[name]
         if not self._paths or len(alpha) <= self._paths or name not in self._noise:
-            return alpha.softmax(0)
+            even: Tensor = alpha.softmax(0)
+            return even
         scores = (alpha + self._noise[name]) / self._temperature
         chosen = scores.topk(self._paths).indices
+        share = scores[chosen].softmax(0)
         if self._paths == 1:  # hard forwards, soft backwards
             soft = scores.softmax(0)[chosen]
-            return torch.zeros_like(alpha).index_put((chosen,), 1 - soft.detach() + soft)
-        return torch.zeros_like(alpha).index_put((chosen,), scores[chosen].softmax(0))
+            share = 1 - soft.detach() + soft
+        weights: Tensor = torch.zeros_like(alpha).index_put((chosen,), share)
+        return weights
 
 
 def expected_cost(

@@ -131,6 +131,7 @@ def test_a_detached_run_is_listed_watched_and_stopped(medkd, images):
         (("toy", "--set", "colour=1"), "no setting 'colour'. Known: mode, rate, name, sizes, side."),
         (("toy", "--set", "rate"), "--set rate is not key=value."),
         (("toy", "--set", "rate=2"), "less than or equal to 1. Rate: Step of the toy. (above 0, at most 1)"),
+        (("toy", "--data", ".", "--target-ms", "15"), "no setting 'target_ms'. Known: mode"),
         (("--resume",), "--resume needs the run. Name it: --out RUN"),
         (("--resume", "--out", "nonesuch"), "There is no run 'nonesuch'. Known: none yet"),
         (("toy", "--data", ".", "--precision", "8"), "--precision"),

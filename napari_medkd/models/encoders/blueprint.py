@@ -33,7 +33,7 @@ _BLOCKS = (("fmb_e1",), ("fmb_e4",), ("fmb_e4",), ("mb3_e4",), ("litemla", "mb3_
 class Form(NamedTuple):
     """What the name of an operation says."""
 
-    kind: Literal["conv", "ds", "mb", "fmb", "litemla", "pw", "skip", "none"]
+    kind: str
     kernel: int
     expand: int
 
@@ -53,7 +53,7 @@ def read_operation(name: str) -> Form:
         return Form("mb", int(part["mb"]), int(part["mb_expand"]))
     if part["fmb_expand"]:
         return Form("fmb", int(part["fmb"] or 3), int(part["fmb_expand"]))
-    return Form(name, 1, 1)  # type: ignore[arg-type]
+    return Form(name, 1, 1)
 
 
 class _Part(BaseModel):
@@ -142,7 +142,7 @@ def preset(size: str) -> Blueprint:
         for width, down, blocks, depth in zip(_WIDTHS, _DOWN, _BLOCKS, _DEPTHS[size], strict=True)
     ]
     neck = {"neck_width": 256, "neck_blocks": _NECKS[size], "mixing": "fused", "cell": 8}
-    return Blueprint(stages=tuple(stages), **neck)  # type: ignore[arg-type]
+    return Blueprint(stages=tuple(stages), **neck)
 
 
 def efficientvit_b1() -> Blueprint:
