@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_medkd import settings
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from napari_medkd.learning.case_log import CaseLog
@@ -34,8 +36,22 @@ class CasesHere:
 
         return CaseLog(folder)
 
-    def rank(self, cases: Sequence[Case], tell: Tell, progress: Callable[[int, int], None]) -> None:
-        """Look at images and tell of each how useful its correction would be."""
+    def rank(
+        self,
+        cases: Sequence[Case],
+        tell: Tell,
+        progress: Callable[[int, int], None],
+        seen: Collection[str],
+    ) -> None:
+        """Look at images and tell of each how useful its correction would be to the model in use.
+
+        It has a runtime of its own, so that the one that answers clicks is never waited for.
+        """
+        from napari_medkd.inference import load_segmenter
         from napari_medkd.learning import ranking
 
-        ranking.rank(cases, "", tell, progress)
+        segmenter = load_segmenter(settings.Settings.load().default_model, in_child=True)
+        try:
+            ranking.rank(cases, segmenter, tell, progress, seen)
+        finally:
+            segmenter.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from napari_medkd.learning.case_log import CaseLog
@@ -34,6 +34,15 @@ class CaseSource(Protocol):
         """Return how far the cases of a folder are."""
         ...
 
-    def rank(self, cases: Sequence[Case], tell: Tell, progress: Callable[[int, int], None]) -> None:
-        """Look at images and tell of each how useful its correction would be; the order is free."""
+    def rank(
+        self,
+        cases: Sequence[Case],
+        tell: Tell,
+        progress: Callable[[int, int], None],
+        seen: Collection[str],
+    ) -> None:
+        """Look at images and tell of each how useful its correction would be, as often as that changes.
+
+        Those whose names are `seen` were corrected already: what looks like them is of less use.
+        """
         ...

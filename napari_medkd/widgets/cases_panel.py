@@ -240,15 +240,19 @@ class CasesPanel(QWidget):
 
     # --- ranking ------------------------------------------------------------------------------------------
     def _rank(self) -> None:
-        cases = [row.case for row in self.cases.rows if row.usefulness is None and row.is_open]
-        if not cases or self._job.is_busy:
+        new = [row.case for row in self.cases.rows if row.usefulness is None and row.is_open]
+        done = [row.case for row in self.cases.rows if row.note.state == "done"]
+        seen = {case.name for case in done}
+        if not new or self._job.is_busy:
             return
 
         def tell(name: str, usefulness: float | None, sentence: str) -> None:
             self._found.append((name, usefulness, sentence))  # one list.append: no lock is needed
 
         self._job.start(
-            "Looking at the images", lambda progress: self._source.rank(cases, tell, progress), lambda _: None
+            "Looking at the images",
+            lambda progress: self._source.rank([*new, *done], tell, progress, seen),
+            lambda _: None,
         )
         self._sorting.start()
 
@@ -258,7 +262,7 @@ class CasesPanel(QWidget):
         for name, usefulness, sentence in found:
             row = self.cases.row_of(name)
             row.usefulness, row.opinion = usefulness, sentence
-            if usefulness is None:
+            if usefulness is None and row.is_open:
                 self._note(name, "failed", reason=sentence)
         if found:
             self.cases.sort_by(self._order.currentData())

@@ -41,7 +41,7 @@ class Shelf:
     def log(self, folder):
         return CaseLog(folder)
 
-    def rank(self, cases, tell, progress):
+    def rank(self, cases, tell, progress, seen):
         self.ranked += len(cases)
         for place, case in enumerate(cases):
             broken = case.name.endswith("2.png")
