@@ -34,7 +34,7 @@ class MedkdPanel(QWidget):
         self._sheet: KeySheet | None = None
         self._tabs, self._pages = QTabBar(), QStackedWidget()
         self._tabs.setDrawBase(False)
-        self._tabs.setStyleSheet("QTabBar::tab { padding: 3px 4px; margin-right: 1px; }")  # six titles fit
+        self._tabs.setStyleSheet("QTabBar::tab { padding: 3px 2px; margin-right: 1px; }")  # six titles fit
         self._tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         for title, page in (("Segment", segment), ("Models", models)):
             self._tabs.addTab(title)
