@@ -34,6 +34,7 @@ class MedkdPanel(QWidget):
         self._sheet: KeySheet | None = None
         self._tabs, self._pages = QTabBar(), QStackedWidget()
         self._tabs.setDrawBase(False)
+        self._tabs.setStyleSheet("QTabBar::tab { padding: 3px; margin-right: 1px; }")  # six fit 324 px
         self._tabs.setStyleSheet("QTabBar::tab { padding: 3px 2px; margin-right: 1px; }")  # six titles fit
         self._tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         for title, page in (("Segment", segment), ("Models", models)):

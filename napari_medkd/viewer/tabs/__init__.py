@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from napari_medkd.viewer.tabs.auto import AutoTab
+from napari_medkd.viewer.tabs.batch import BatchTab
 from napari_medkd.viewer.tabs.cases import CasesTab
 from napari_medkd.viewer.tabs.learn import LearnTab
 
@@ -33,4 +34,5 @@ TABS: dict[str, Callable[[MedkdDock], Tab]] = {  # by title, from left to right
     "Auto": AutoTab,
     "Cases": CasesTab,
     "Learn": LearnTab,
+    "Batch": BatchTab,
 }
