@@ -137,7 +137,9 @@ class Pricing:
             fitting = Fitting(space, scores, costs, shared)
             target = self._config.target_ms
             choice = fitting.fit(top(space, scores), target, 0.8 * target)
-            ratios.append(self.whole(space.plan(choice)) / fitting.cost(choice))
+            plan = space.plan(choice)
+            # The lower of two: another program may have been in the way.
+            ratios.append(min(self.whole(plan), self.whole(plan)) / fitting.cost(choice))
         scale = float(np.median(ratios))
         self._context.write(Metric(stage=_STAGE, step=0, values={"whole_per_parts": scale}))
         return scale
