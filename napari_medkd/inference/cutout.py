@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -178,7 +178,9 @@ class Cutout:
 
     def at(self, level: float) -> Piece | None:
         """Return the pixels of the slice whose log odds exceed `level`; None where there are none."""
-        return Piece.of(self.frame.to_mask(self.answer, level))
+        view = self.frame.view
+        alone = replace(self.frame, shape=view.shape, crop=None)  # a crop costs what it costs, not its slice
+        return Piece.of(alone.to_mask(self.answer, level), (view.top, view.left))
 
     @property
     def nbytes(self) -> int:

@@ -157,18 +157,20 @@ class _Suggested:
 
 def _suggested(wanted: Sequence[Suggestion], values: Mapping[str, int], shape: tuple[int, ...]) -> _Suggested:
     """Share the pixels out, the surest suggestion first."""
-    free: dict[Plane, NDArray[np.bool_]] = {}
+    taken: dict[Plane, NDArray[np.bool_]] = {}
     masks: dict[Place, NDArray[np.bool_]] = {}
     parts: list[list[tuple[Part, Piece]]] = [[] for _ in wanted]
     for number in sorted(range(len(wanted)), key=lambda number: -wanted[number].score):
         one = wanted[number]
         for part in one.parts:
-            plane, window = part.plane, part.piece.window
-            here = free.setdefault(plane, np.ones(plane.shape(shape), np.bool_))
-            mask = masks.setdefault((plane, values[one.name]), np.zeros(plane.shape(shape), np.bool_))
-            pixels = part.piece.pixels & here[window]
-            here[window] &= ~pixels
-            mask[window] |= pixels
+            plane, place, window = part.plane, (part.plane, values[one.name]), part.piece.window
+            if plane not in taken:
+                taken[plane] = np.zeros(plane.shape(shape), np.bool_)
+            if place not in masks:
+                masks[place] = np.zeros(plane.shape(shape), np.bool_)
+            pixels = part.piece.pixels & ~taken[plane][window]
+            taken[plane][window] |= pixels
+            masks[place][window] |= pixels
             parts[number].append((part, Piece(part.piece.corner, pixels)))
     return _Suggested(parts, masks)
 

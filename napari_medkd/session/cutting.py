@@ -89,10 +89,10 @@ def _regions(cutout: Cutout, level: float, unit: Unit, number: int) -> Iterator[
         return
     if unit is Unit.OBJECT:
         key = cutout.name, cutout.plane.index, number
-        yield _Found(Part(piece, cutout.score, cutout), key, cutout.score)
+        yield _Found(Part.of(piece, cutout.score, cutout), key, cutout.score)
     else:
         score = expected_overlap(cutout.logits.astype(np.float32), level)
-        yield _Found(Part(piece, score, cutout), (cutout.name, EVERYWHERE, 0), score)
+        yield _Found(Part.of(piece, score, cutout), (cutout.name, EVERYWHERE, 0), score)
 
 
 def _sure_of_nothing(cutout: Cutout) -> float:
@@ -120,7 +120,7 @@ def _parts(cutout: Cutout, level: float) -> Iterator[_Found]:
         row, column = np.unravel_index(int(logits.argmax()), logits.shape)
         cell = int(rows[window[0]][row]) * cutout.side + int(columns[window[1]][column])
         corner = whole.corner[0] + window[0].start, whole.corner[1] + window[1].start
-        part = Part(Piece(corner, mine), score, cutout)
+        part = Part.of(Piece(corner, mine), score, cutout)
         yield _Found(part, (cutout.name, cutout.plane.index, cell), float(logits.max()))
 
 
@@ -167,7 +167,7 @@ def _joined(slices: dict[int, list[_Found]], unit: Unit) -> Iterator[list[_Found
     for index, upper in slices.items():
         for one, other in _neighbours(upper, slices.get(index + 1, [])):
             shared = one.part.piece.shared(other.part.piece)
-            union = one.part.piece.count + other.part.piece.count - shared
+            union = one.part.pixels + other.part.pixels - shared
             if shared and (unit is Unit.PART or shared >= _SAME * union):
                 groups.join(one, other)
     yield from groups.all()
@@ -227,9 +227,9 @@ def _suggestion(group: list[_Found]) -> Suggestion:
 def _one_part(parts: list[Part]) -> Part:
     if len(parts) == 1:
         return parts[0]
-    largest = max(parts, key=lambda part: part.piece.count)
-    score = float(np.average([part.score for part in parts], weights=[part.piece.count for part in parts]))
-    return Part(Piece.joined([part.piece for part in parts]), score, largest.cutout)
+    largest = max(parts, key=lambda part: part.pixels)
+    score = float(np.average([part.score for part in parts], weights=[part.pixels for part in parts]))
+    return Part.of(Piece.joined([part.piece for part in parts]), score, largest.cutout)
 
 
 def _is_seen(one: Suggestion) -> bool:
@@ -240,4 +240,4 @@ def _is_seen(one: Suggestion) -> bool:
         length * frame.preprocessing.size / fitted / part.cutout.side
         for length, fitted in zip(frame.view.shape, frame.fitted, strict=True)
     ]
-    return part.piece.count >= max(_SMALLEST, cell[0] * cell[1])
+    return part.pixels >= max(_SMALLEST, cell[0] * cell[1])

@@ -66,8 +66,8 @@ class ReviewingSession(PropagatingSession):
             raise InvalidPrompt("No suggestion was chosen.", "Select one that is new.")
         rule = overlap or self.overlap_rule
         made = accepting.accept(ledger.labels, ledger.contents, wanted, rule, self.collecting.new_id)
-        self._do(made.step)
         self.suggestions.accept(made.objects)
+        self._do(made.step)
         for name, kept in made.kept.items():
             label = next(one for one in self.classes if one.value == kept.value)
             self.collecting.add_suggested(name, volume, kept, label)

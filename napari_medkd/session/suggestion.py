@@ -37,17 +37,24 @@ class Part:
         The overlap to expect, 0 to 1.
     cutout : Cutout
         What the model answered.
+    pixels : int
+        How many there are.
     """
 
     piece: Piece
     score: float
     cutout: Cutout
+    pixels: int
+
+    @classmethod
+    def of(cls, piece: Piece, score: float, cutout: Cutout) -> Part:
+        """Count the pixels, once for all."""
+        return cls(piece, score, cutout, piece.count)
 
     @property
     def plane(self) -> Plane:
         """The slice."""
         return self.cutout.plane
-
 
     def holds(self, position: tuple[int, int, int]) -> bool:
         """Tell whether it has a pixel at the voxel (z, y, x)."""
@@ -80,7 +87,7 @@ class Suggestion:
     @classmethod
     def of(cls, key: Key, parts: tuple[Part, ...]) -> Suggestion:
         """Put the parts of an object together."""
-        return cls(key, parts, sum(part.piece.count for part in parts))
+        return cls(key, parts, sum(part.pixels for part in parts))
 
     @property
     def name(self) -> str:
@@ -92,9 +99,7 @@ class Suggestion:
         """How sure the model is, 0 to 1: the overlap to expect, larger parts counting more."""
         if len(self.parts) == 1:
             return self.parts[0].score
-        return float(
-            np.average([part.score for part in self.parts], weights=[p.piece.count for p in self.parts])
-        )
+        return float(np.average([part.score for part in self.parts], weights=[p.pixels for p in self.parts]))
 
     @property
     def model_id(self) -> str:
@@ -104,7 +109,7 @@ class Suggestion:
     @property
     def main(self) -> Part:
         """Its largest part, where it is looked at first."""
-        return max(self.parts, key=lambda part: part.piece.count)
+        return max(self.parts, key=lambda part: part.pixels)
 
     @property
     def planes(self) -> tuple[int, int]:

@@ -193,6 +193,7 @@ class Suggestions:
         """Take note that the object in hand was committed; it may have been a suggestion."""
         if self._in_hand is not None:
             self.accept([(self._in_hand, object_id)])
+            self.changed.emit()
 
     def follow_prompt(self, prompt: Prompt | None) -> None:
         """Take note that no object is in hand any more."""
@@ -200,10 +201,9 @@ class Suggestions:
             self._in_hand = None
 
     def accept(self, objects: Iterable[tuple[Key, int]]) -> None:
-        """Take note of which committed object each suggestion became."""
+        """Take note of which committed object each suggestion becomes; the step that does it tells."""
         if self.review is not None:
             self.review.accepted.update(objects)
-            self.changed.emit()
 
     def follow_step(self, step: Step, backwards: bool = False) -> None:
         """Take note of what a step rejects, or, taken back, does not reject; statuses may be others now."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from napari_medkd.session.suggestion import Part
     from napari_medkd.viewer.workspace import Workspace
 
-_SMALL, _LARGE = 0.05, 0.9  # of the canvas that an object must take up not to be brought nearer, or further
-_FITTING = 0.25  # that it takes up then
+_SMALL, _LARGE = 0.03, 0.9  # of the canvas that an object must take up not to be brought nearer, or further
+_FITTING = 0.12  # that it takes up then
 _MIDST = 0.45  # of the canvas around its middle: an object that leaves it is moved to the middle
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
-    from napari_medkd.session.suggestion import Part, Suggestion
+    from napari_medkd.session.suggestion import Key, Part, Suggestion
     from napari_medkd.viewer.placement import Placement
 
 SUFFIX = " – suggestions"
@@ -28,8 +29,7 @@ CHOSEN = (
     2 * len(_SHADES) + 1
 )  # value of its inside; an odd value is an inside, the next one the edge around it
 _CHOSEN_COLOUR = "#ffffff"
-_ALPHA = "26"  # 15 %: a hundred of them lie on the image at once
-_CHOSEN_ALPHA = "59"
+_ALPHA = "26"  # 15 %: the image must be readable under a hundred of them, and under the one that is judged
 
 
 class SuggestionLayer:
@@ -53,7 +53,8 @@ class SuggestionLayer:
         self._pixel = pixel
         self._width = 0
         self._array = np.zeros(shape, np.uint8)  # the system gives memory only to slices that are drawn on
-        self._drawn: tuple[int | slice, ...] | None = None
+        self._drawn: _Drawn | None = None
+        self._chosen: Key | None = None
         self.layer = Labels(
             placement.view(self._array),
             name=f"{image.name}{SUFFIX}",
@@ -65,69 +66,95 @@ class SuggestionLayer:
         self.layer.colormap = DirectLabelColormap(color_dict=_colours())
 
     def show(self, plane: Plane | None, suggestions: Iterable[Suggestion], chosen: Suggestion | None) -> None:
-        """Draw the parts that lie on `plane`, the chosen one on top."""
+        """Draw the parts that lie on `plane`; the chosen one stands out."""
         if self._drawn is not None:
-            self._array[self._drawn] = 0
+            self._drawn.pixels[...] = 0
             self._drawn = None
         if plane is not None:
-            parts = [(one, part) for one in suggestions if (part := one.on(plane)) is not None]
-            self._draw(plane, parts, chosen)
+            parts = [(one.key, one.score, part) for one in suggestions if (part := one.on(plane)) is not None]
+            self._draw(plane, sorted(parts, key=lambda one: -one[2].pixels))  # small ones over large ones
+        self.choose(chosen)
+
+    def choose(self, chosen: Suggestion | None) -> None:
+        """Have another suggestion stand out; only what changes by it is drawn."""
+        drawn = self._drawn
+        if drawn is not None:
+            drawn.colour(self._chosen)
+            self._chosen = chosen.key if chosen is not None else None
+            drawn.colour(self._chosen, CHOSEN)
         self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     @property
     def is_outgrown(self) -> bool:
         """Whether the edges would be drawn with another width now, as after a zoom."""
-        return self._width not in (0, self._edge)
+        return self._drawn is not None and self._width != self._edge
 
     @property
     def _edge(self) -> int:
         return max(1, round(1.5 * self._pixel()))
 
-    def _draw(self, plane: Plane, parts: list[tuple[Suggestion, Part]], chosen: Suggestion | None) -> None:
+    def _draw(self, plane: Plane, parts: list[tuple[Key, float, Part]]) -> None:
         """Number the pixels of each object, then colour numbers and the edges between them at once."""
         if not parts:
             return
-        parts.sort(key=lambda pair: (pair[0] is chosen, -pair[1].piece.count))  # small ones over large ones
-        rows = slice(*_reach(parts, 0))
-        columns = slice(*_reach(parts, 1))
-        numbers = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.int32)
-        values = np.zeros(len(parts) + 1, np.uint8)
-        for number, (one, part) in enumerate(parts, start=1):
+        windows = [part.piece.window for *_, part in parts]
+        rows, columns = (
+            slice(min(one[axis].start for one in windows), max(one[axis].stop for one in windows))
+            for axis in (0, 1)
+        )
+        numbers = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint16)
+        places: dict[Key, tuple[int, tuple[slice, slice]]] = {}
+        shades = np.zeros(len(parts) + 1, np.uint8)
+        for number, (key, score, part) in enumerate(parts, start=1):
             down, across = part.piece.window
             place = (
                 slice(down.start - rows.start, down.stop - rows.start),
                 slice(across.start - columns.start, across.stop - columns.start),
             )
             numbers[place][part.piece.pixels] = number
-            values[number] = CHOSEN if one is chosen else 1 + 2 * _SHADES.index(colour_of(one.score))
-        drawn = values[numbers]
+            shades[number] = 1 + 2 * _SHADES.index(colour_of(score))
+            places[key] = number, place
         self._width = self._edge
-        drawn[_edges(numbers, self._width)] += 1
-        where: list[int | slice] = list(plane.slicing())
-        first, second = plane.in_plane
-        where[first], where[second] = rows, columns
-        self._drawn = tuple(where)
-        self._array[self._drawn] = drawn
+        edges = _edges(numbers, self._width)
+        pixels = self._array[plane.slicing()][rows, columns]
+        np.add(shades[numbers], edges, out=pixels)
+        self._drawn = _Drawn(pixels, numbers, edges, shades, places)
 
 
-def _edges(numbers: NDArray[np.int32], width: int) -> NDArray[np.bool_]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """What is drawn: a view of the layer's pixels, whose they are, and where each suggestion lies."""
+
+    pixels: NDArray[np.uint8]
+    numbers: NDArray[np.uint16]
+    edges: NDArray[np.bool_]
+    shades: NDArray[np.uint8]
+    places: dict[Key, tuple[int, tuple[slice, slice]]]
+
+    def colour(self, key: Key | None, shade: int | None = None) -> None:
+        """Colour one suggestion in a shade, or in its own."""
+        if key is None or key not in self.places:
+            return
+        number, place = self.places[key]
+        mine = self.numbers[place] == number
+        colours = np.uint8(self.shades[number] if shade is None else shade) + self.edges[place]
+        self.pixels[place][mine] = colours[mine]
+
+
+def _edges(numbers: NDArray[np.uint16], width: int) -> NDArray[np.bool_]:
     """Tell which pixels of objects are at most `width` from another object or from none."""
     edges = np.zeros(numbers.shape, np.bool_)
-    for axis in (0, 1):
-        inner, outer = numbers, np.pad(numbers, [(width, width) if n == axis else (0, 0) for n in (0, 1)])
-        before = outer[: numbers.shape[0]] if axis == 0 else outer[:, : numbers.shape[1]]
-        after = outer[2 * width :] if axis == 0 else outer[:, 2 * width :]
-        edges |= (inner != before) | (inner != after)
-    return edges & (numbers > 0)
-
-
-def _reach(parts: list[tuple[Suggestion, Part]], axis: int) -> tuple[int, int]:
-    windows = [part.piece.window[axis] for _, part in parts]
-    return min(one.start for one in windows), max(one.stop for one in windows)
+    for across, edge in ((numbers, edges), (numbers.T, edges.T)):
+        differs = across[width:] != across[:-width]
+        edge[width:] |= differs
+        edge[:-width] |= differs
+        edge[:width] = edge[-width:] = True  # the slice ends there, or no object reaches so far
+    edges &= numbers > 0
+    return edges
 
 
 def _colours() -> dict[int | None, Any]:
     colours: dict[int | None, Any] = {None: "#00000000", 0: "#00000000"}
     for place, shade in enumerate(_SHADES):
         colours |= {1 + 2 * place: shade + _ALPHA, 2 + 2 * place: shade}
-    return colours | {CHOSEN: _CHOSEN_COLOUR + _CHOSEN_ALPHA, CHOSEN + 1: _CHOSEN_COLOUR}
+    return colours | {CHOSEN: _CHOSEN_COLOUR + _ALPHA, CHOSEN + 1: _CHOSEN_COLOUR}

@@ -178,9 +178,7 @@ class AutoPanel(QWidget):
         self.fly_requested.emit(self.review.table.current)
 
     def _on_changed(self, *_: object) -> None:
-        is_next = self.review.table.refresh()
-        self.chosen.emit()
-        if is_next:
+        if self.review.table.refresh():
             self.fly_requested.emit(self.review.table.current)
 
     def _on_ended(self, error: MedkdError | None) -> None:

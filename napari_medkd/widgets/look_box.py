@@ -107,7 +107,7 @@ class LookBox(Section):
 
     def _on_volume(self, *_: object) -> None:
         volume = self._session.volume
-        is_stack = volume is not None and max(volume.shape[0], 0) > 1
+        is_stack = volume is not None and volume.shape[0] > 1
         with signals_blocked(self._where):
             self._where.setItemText(0, "This slice" if is_stack else "This image")
         item = self._where.model().item(1)
@@ -127,8 +127,10 @@ class LookBox(Section):
         self._found.setText(found_text(self._session))
 
     def _on_progress(self, share: float) -> None:
+        if not self._bar.isVisible():
+            self._show_bar(True)
+            self._say()
         self._bar.setValue(round(1000 * share))
-        self._show_bar(True)
 
     def _on_ended(self, *_: object) -> None:
         self._show_bar(self._session.suggestions.is_looking)

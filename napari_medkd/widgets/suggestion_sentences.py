@@ -37,6 +37,8 @@ def found_text(session: Session) -> str:
     suggestions, plane = session.suggestions, session.plane
     review = suggestions.review
     if review is None:
+        if suggestions.is_looking:
+            return "The model is looking…"
         return "Nobody has looked for objects in this image yet." if session.volume is not None else ""
     left, found = len(suggestions.new), len(suggestions.all)
     parts = []

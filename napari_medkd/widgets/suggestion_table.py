@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_medkd.session.suggestion import Key, Suggestion
 
 _ROW = 22
-_ROWS_SHOWN = 9
+_ROWS_SHOWN = 12
 _FEWEST = 4
 
 
@@ -66,6 +66,7 @@ class SuggestionTable(QTableView):
         self._quiet = True
         self.rows.refresh()
         self._quiet = False
+        self.setColumnHidden(SLICES, self._session.volume is None or self._session.volume.shape[0] == 1)
         place = self.rows.row_of(key) if key is not None else -1
         moved = waiting and (place < 0 or place >= self.rows.undecided)
         if moved and self.rows.undecided:

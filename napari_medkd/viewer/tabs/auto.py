@@ -38,13 +38,14 @@ class AutoTab:
         self.page = AutoPanel(dock.session, dock.workspace.asker)
         self.page.look_requested.connect(self._on_look)
         self.page.fly_requested.connect(self._fly)
-        self.page.chosen.connect(self._draw)
+        self.page.chosen.connect(self._choose)
         self.page.next_image_requested.connect(self._open_next)
         self.page.action_requested.connect(dock.perform)
         dock.performers.append(self.perform)
         self._links = Links(self.page)
         self._links.connect(dock.workspace.opened, self._on_opened)
         self._links.connect(dock.session.plane_changed, self._draw)
+        self._links.connect(dock.session.suggestions.changed, self._draw)
         self._links.connect(dock.session.suggestions.changed, self._count_others)
         dock.viewer.layers.events.removed.connect(self._on_removed)
         dock.viewer.scene.camera.events.zoom.connect(self._on_zoom)
@@ -151,6 +152,10 @@ class AutoTab:
             self._add_layer()
         if self._shown is not None:
             self._shown.show(self._session.plane, suggestions.new, self.page.review.table.current)
+
+    def _choose(self) -> None:
+        if self._shown is not None:
+            self._shown.choose(self.page.review.table.current)
 
     def _add_layer(self) -> None:
         workspace, volume = self._dock.workspace, self._session.volume
