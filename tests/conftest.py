@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # One binding for pytest-qt and for qtpy, whichever is imported first: two in one process share no symbols.
 os.environ.setdefault("QT_API", os.environ.get("PYTEST_QT_API", "pyside6"))
-if "PYTEST_XDIST_WORKER" in os.environ:  # the other cores have tests of their own; read when torch is imported
+if "PYTEST_XDIST_WORKER" in os.environ:  # the other cores have tests of their own
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

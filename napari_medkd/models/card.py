@@ -56,8 +56,8 @@ class Architecture(BaseModel):
     )
     mirror: bool = Field(
         False,
-        description="Whether a lone box or lasso is answered from its view and the view's mirror image together, "
-        "twice, the second time with the first answer as a mask prompt. Needs `zoom`.",
+        description="Whether a lone box or lasso is answered from its view and the view's mirror image "
+        "together, twice, the second time with the first answer as a mask prompt. Needs `zoom`.",
     )
     half_precision: bool = Field(
         False, description="Whether its answers stay the same on a GPU that computes in 16-bit floats."
