@@ -30,7 +30,7 @@ class HistoryBox(Section):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("History", parent)
         self._table = Table("History of models", _HEADS, rows_shown=5)
-        self._back = PanelButton("Roll back", "")
+        self._back = PanelButton("Roll back", "There is no earlier model to go back to.")
         row = QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self._back)
