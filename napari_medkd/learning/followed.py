@@ -67,7 +67,7 @@ def followed(handle: runs.RunHandle) -> LearningRun:
     """Say how one run stands."""
     status: Stand = handle.status
     stand: Stand = "waiting" if status == "running" and turn.is_waiting(handle.folder) else status
-    made = {one.run: one.action for one in decisions() if one.run}
+    made = {one.run: one.action for one in reversed(decisions()) if one.run}
     decision: Literal["", "used", "kept"] = {"use": "used", "keep": "kept"}.get(made.get(handle.id, ""), "")  # type: ignore[assignment]
     return LearningRun(handle, stand, str(handle.spec.options.get("name", "")), decision)
 

@@ -169,7 +169,8 @@ def order(glances: Sequence[Glance], seen: Sequence[Glance] = ()) -> list[int]:
     chosen: list[int] = []
     while left:
         distance = _ranks(far[left]) if np.isfinite(far).all() else np.zeros(len(left))
-        best = left[int(np.argmax(doubt[left] + distance))]
+        # Of equals the one that is least like the others.
+        best = left[int(np.lexsort((distance, doubt[left] + distance))[-1])]
         left.remove(best)
         chosen.append(best)
         far = np.minimum(far, 1 - looks @ looks[best])

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 MODULE = "src_training"
 LOG = "log.txt"
 Status = Literal["running", "finished", "failed", "stopped", "crashed"]
+# Threads that wait sleep instead of turning round: on a computer that does something else besides, such as
+# showing images, that made steps five times as fast.
+_CHILD = {"OMP_WAIT_POLICY": "PASSIVE"}
 _LOG_BYTES = 2**14
 _LOOK_SECONDS = 0.05
 
@@ -200,7 +203,7 @@ def _launch(folder: Path, module: str, resumed: bool) -> RunHandle:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**_CHILD, **os.environ, "PYTHONUNBUFFERED": "1"},
             **_apart(),
         )
     RunProcess.of(child.pid).save(folder)
