@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy_tables, cost_tables, latency_tables, recipe_tables
+from benchmarks import accuracy_tables, cost_tables, latency_tables, recipe_tables, volume_tables
 from benchmarks.recipe_arms import EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +28,7 @@ def main() -> None:
         "generalisation": accuracy_tables.generalisation,
         "accuracy": accuracy,
         "robustness": robustness,
+        "volumes": volume_tables.volumes,
         "costs": cost_tables.networks,
     }
     for name, table in tables.items():

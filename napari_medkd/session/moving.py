@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
+from napari_medkd.inference.volumetric import HandOver
 from napari_medkd.session.packing import PackedMask, pack_prompt, unpack_prompt
 from napari_medkd.session.stack import Section, Stack
 from napari_medkd.session.state import Proposal
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_medkd.core.geometry import Plane
+
+_HINTS = HandOver(box=False, point=True)
 
 
 def can_move(proposal: Proposal | None, plane: Plane) -> bool:
@@ -30,9 +33,8 @@ def moved(proposal: Proposal, plane: Plane, shape: tuple[int, int, int]) -> Prop
     if section is None:
         mask = np.zeros(plane.shape(shape), np.bool_)
         return Proposal(Prompt(plane), mask, object_id=proposal.object_id, stack=stack)
-    prompt = unpack_prompt(section.prompt) if section.is_given else Prompt(plane)
     return Proposal(
-        prompt,
+        _said(section, plane),
         section.mask.unpack(),
         score=section.score,
         object_id=proposal.object_id,
@@ -50,13 +52,30 @@ def kept(proposal: Proposal) -> Stack:
 
 
 def prompt_on(plane: Plane, prompt: Prompt | None, proposal: Proposal | None) -> Prompt:
-    """Return what was said on a slice about the object in hand, to say more; an empty prompt for nothing."""
+    """Return what was said on a slice about the object in hand, to say more; an empty prompt for nothing.
+
+    On a slice that was found from its neighbours it is a point in each part of the object, so that a lone
+    click outside does not leave the model without an inside.
+    """
     if prompt is not None and prompt.plane == plane:
         return prompt
-    if proposal is None or proposal.stack is None:
-        return Prompt(plane)
-    section = proposal.stack.get(plane)
-    return unpack_prompt(section.prompt) if section is not None and section.is_given else Prompt(plane)
+    section = proposal.stack.get(plane) if proposal is not None and proposal.stack is not None else None
+    return _said(section, plane) if section is not None else Prompt(plane)
+
+
+def as_meant(prompt: Prompt, proposal: Proposal) -> Prompt:
+    """Return a prompt on another slice of an object as it is meant: a new box says anew where it is."""
+    section = proposal.stack.get(prompt.plane) if proposal.stack is not None else None
+    if prompt.box is None or section is None or section.is_given:
+        return prompt
+    hints = _said(section, prompt.plane).points
+    return replace(prompt, points=tuple(point for point in prompt.points if point not in hints))
+
+
+def _said(section: Section, plane: Plane) -> Prompt:
+    if section.is_given:
+        return unpack_prompt(section.prompt)
+    return _HINTS.prompt(plane, section.mask.unpack())
 
 
 def anchors(proposal: Proposal) -> dict[int, NDArray[np.bool_]]:

@@ -124,7 +124,7 @@ def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) ->
     if shown is None or "mask" not in segmenter.card.capabilities or not _adds_only(shown.prompt, prompt):
         return None
     if shown.prediction is None:
-        is_found = shown.stack is not None and shown.prompt.is_empty and prompt.box is None
+        is_found = shown.stack is not None and prompt.box is None
         return seen_of(shown.mask, segmenter.card) if is_found and shown.mask.any() else None
     if shown.prediction.model_id != segmenter.card.id:
         return None

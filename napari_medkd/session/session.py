@@ -182,6 +182,7 @@ class Session(ReviewingSession):
         self._do(Step("paint" if has_no_news else "prompt", touches_draft=True))
         if is_same_object:
             assert self.proposal is not None
+            prompt = moving.as_meant(prompt, self.proposal)
             other = moving.moved(self.proposal, prompt.plane, ledger.labels.shape)
             self._current.show(other.prompt, other)
         self.collecting.begin()

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from napari_medkd.session.session import Session
     from napari_medkd.session.volumes import Progress
 
-_DIRECTIONS = {"Both ways": 0, "To higher slices": 1, "To lower slices": -1}
+_DIRECTIONS = {"Both ways": 0, "Upwards": 1, "Downwards": -1}
 _STOPS = {
-    "Stop when unsure": Rules(),
-    "Stop when it vanishes": Rules.none(),
-    "Stop early": Rules(score=0.6, jump=1.8, likeness=0.5, vanished=1),
+    "Stop if unsure": Rules(),
+    "Stop early": Rules.strict(),
+    "Stop late": Rules.none(),
 }
 
 
@@ -51,12 +51,13 @@ class VolumeBox(Section):
         self._accept = self._button("accept_slice")
         self._first, self._last = self._slice_box("First slice"), self._slice_box("Last slice")
         self._direction = CompactCombo(
-            "Direction", "Which way the object is followed from the prompted slices."
+            "Direction", "Whether it is followed to higher slice numbers, to lower ones, or both."
         )
         self._direction.addItems(list(_DIRECTIONS))
         self._stops = CompactCombo(
             "Stop rule",
-            "What ends it: a low score, a jump of the area, an unlike look; or only that nothing is found.",
+            "What ends it: a low score, a jump of the area, an unlike look; with “early” sooner, with “late” "
+            "only that nothing is found.",
         )
         self._stops.addItems(list(_STOPS))
         self.strip = ConfidenceStrip()

@@ -22,6 +22,10 @@ def test_no_further_than_it_reaches():
     assert indices(Plane(0, 50), 100, reach=2) == [51, 49, 52, 48]
 
 
+def test_all_of_the_volume_where_there_is_room():
+    assert len(list(neighbours(Plane(0, 50), 300, 10**9, 10))) == 299
+
+
 def test_no_more_than_memory_has_room_for():
     assert indices(Plane(0, 50), 100, room=4) == [51, 49, 52]
     assert indices(Plane(0, 50), 100, room=0) == []

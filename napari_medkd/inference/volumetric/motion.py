@@ -16,11 +16,14 @@ from napari_medkd.inference.volumetric.handover import main_parts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_medkd.inference.volumetric.appearance import Appearance
+
     Mask = NDArray[np.bool_]
 
 _AROUND = 12  # pixels of the surroundings that the flow is made of, at the resolution of `_LARGEST`
 _LARGEST = 128  # pixels of the longer side of what is looked at: larger objects are looked at more coarsely
 _RADIUS, _WARPS = 2, 5  # of the flow: a window of 5 pixels, as small as a slim organ
+_LOOK = 0.5  # weight of a pixel's look beside the outlines: log odds of 2 are worth a pixel
 _FAR = 4.0  # pixels from the outline beyond which nothing is more inside or outside
 
 
@@ -55,19 +58,30 @@ def carried(before: NDArray[np.uint8], after: NDArray[np.uint8], mask: Mask) -> 
     return field
 
 
-def joined(outline: NDArray[np.float32], answer: Mask) -> Mask:
-    """Return the object from where it was `carried` to and what the model answers, both weighed alike.
+def joined(outline: NDArray[np.float32], answer: Mask, image: NDArray[np.uint8], look: Appearance) -> Mask:
+    """Return the object from where it was `carried` to, what the model answers, and how it looks.
 
-    Signed distances are added: far from both outlines each is sure, so that what only one of them sees falls
-    to whoever is surer. Nothing where the model found nothing.
+    Signed distances to both outlines are added, and half of the log odds of each pixel's look: far from both
+    outlines all are sure, and what only one of them sees falls to whoever is surer. So an object that tapers
+    off loses what looks like its surroundings. Nothing where the model found nothing.
+
+    Parameters
+    ----------
+    outline : ndarray (rows, columns) float32
+        From `carried`.
+    answer : ndarray (rows, columns) bool
+        The model's.
+    image : ndarray (rows, columns, 1 or 3) uint8
+        The slice.
+    look : Appearance
+        What the object looks like.
     """
-    (box,) = ndimage.find_objects((answer | (outline > -_FAR)).astype(np.uint8)) or (None,)
     found = np.zeros_like(answer)
-    if box is None or not answer.any():
+    if not answer.any():
         return found
-    spoken = np.clip(_signed(answer[box]), -_FAR, _FAR)
-    parts = main_parts(spoken + outline[box] > 0)
-    found[box] = parts > 0
+    (box,) = ndimage.find_objects((answer | (outline > -_FAR)).astype(np.uint8))
+    votes = np.clip(_signed(answer[box]), -_FAR, _FAR) + outline[box] + _LOOK * look.evidence(image[box])
+    found[box] = main_parts(votes > 0) > 0
     return found
 
 

@@ -220,7 +220,7 @@ class _Walker:
                 yield plane, np.zeros_like(mask), 0.0, 0.0
                 continue
             answer = self.ask(self.hand_over.prompt(plane, outline > 0))
-            found = motion.joined(outline, answer.masks[0])
+            found = motion.joined(outline, answer.masks[0], after, look)
             if found.any():
                 mask, before = found, after
             yield plane, found, answer.scores[0], look.likeness(after, found) if found.any() else 0.0

@@ -46,6 +46,11 @@ class Rules:
             raise ValueError("vanished must be at least 1")
 
     @classmethod
+    def strict(cls) -> Rules:
+        """Return rules that rather stop too early than too late."""
+        return cls(score=0.6, jump=1.8, likeness=0.6, vanished=1)
+
+    @classmethod
     def none(cls) -> Rules:
         """Return rules that stop only where nothing is found."""
         return cls(score=0.0, jump=0.0, likeness=0.0)

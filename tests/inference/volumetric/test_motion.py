@@ -5,6 +5,7 @@ from scipy import ndimage
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.overlap import dice
 from napari_medkd.errors import InvalidPrompt
+from napari_medkd.inference.volumetric.appearance import Appearance
 from napari_medkd.inference.volumetric.handover import HandOver, deepest, main_parts
 from napari_medkd.inference.volumetric.motion import carried, joined
 from tests.doubles import ThresholdSegmenter
@@ -41,11 +42,22 @@ def test_an_object_at_the_edge_of_the_slice():
 
 def test_both_voices_count_and_nothing_found_is_nothing():
     before, mask = slice_with((30, 33))
-    outline = carried(before, before, mask)
-    assert dice(joined(outline, mask), mask) > 0.95
+    outline, look = carried(before, before, mask), Appearance(before, mask)
+    assert dice(joined(outline, mask, before, look), mask) > 0.95
+    flat = np.full_like(before, 128)
+    unseen = Appearance(flat, mask)  # everything looks alike: only the outlines count
     grown = ndimage.binary_dilation(mask, iterations=4)
-    assert mask.sum() < joined(outline, grown).sum() < grown.sum()
-    assert not joined(outline, np.zeros_like(mask)).any()
+    assert mask.sum() < joined(outline, grown, flat, unseen).sum() < grown.sum()
+    assert not joined(outline, np.zeros_like(mask), before, look).any()
+
+
+def test_an_object_that_tapers_off_loses_what_looks_like_its_surroundings():
+    before, mask = slice_with((30, 33), 9)
+    after, smaller = slice_with((30, 33), 6)
+    look = Appearance(before, mask)
+    found = joined(carried(before, before, mask), mask, after, look)
+    assert smaller.sum() <= found.sum() < mask.sum()
+    assert look.likeness(before, mask) > 0.99 > look.likeness(after, mask)
 
 
 def test_parts_are_numbered_by_size_without_specks():
