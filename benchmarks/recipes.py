@@ -35,6 +35,7 @@ from napari_medkd.inference.runtimes.torch import TorchRuntime
 from napari_medkd.inference.sam_segmenter import SamSegmenter
 from napari_medkd.runs import EventReader, EventWriter, RunSpec
 from napari_medkd.runs.spec import FILE
+from napari_medkd.settings import Settings
 from src_training.data import ImageMaskFolder
 from src_training.evaluation import evaluate
 from src_training.evaluation.baselines import filled_box, inscribed_ellipse
@@ -124,7 +125,7 @@ def _references(experiment: Experiment, data: Path) -> tuple[Figures, Figures]:
         return {"automatic": [case.name for case in folder]}, _without_prompt(folder)
     objects: Figures = {}
     name_of_teacher = experiment.shared["teacher"]
-    teacher = load_segmenter(name_of_teacher, device="cpu")
+    teacher = load_segmenter(name_of_teacher, settings=Settings(threads=1), device="cpu")
     found: Figures = {"filled box": {}, "ellipse in the box": {}, name_of_teacher: {}}
     for name, question in experiment.questions.items():
         report = evaluate(teacher, [folder], question)
