@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def networks() -> Iterator[Network]:
     """Yield every student with the recipe's own settings, what is shipped, and the teachers."""
     for size in (512, 256):
-        card = student_card(KdSamConfig(size=size))  # type: ignore[arg-type]
+        card = student_card(KdSamConfig(size=size))
         yield Network(f"KD-SAM, ResNet-50, {size}", card, "26.4 M")
     ts_kd = TsKdConfig()
     yield Network("TS-KD, ViT-Tiny", _automatic(ts_kd))

@@ -46,4 +46,4 @@ def sized(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
 
     scale = longest / max(image.shape[:2])
     size = tuple(max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))  # type: ignore[arg-type]
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +58,7 @@ class RehearsalBatch(Batch):
         moved = Batch.to(self, device)
         features = tuple(maps.to(device).float() for maps in self.features)
         return RehearsalBatch(
-            *(getattr(moved, field.name) for field in fields(Batch)), self.rehearsed.to(device), features
+            moved.images, moved.targets, moved.owners, moved.step, self.rehearsed.to(device), features
         )
 
 

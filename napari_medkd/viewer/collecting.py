@@ -9,6 +9,7 @@ from napari_medkd.corrections import Collector, places
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_medkd.corrections.record import Record
     from napari_medkd.errors import MedkdError
     from napari_medkd.session.session import Session
     from napari_medkd.settings import Settings
@@ -46,10 +47,7 @@ class SessionCollector:
         """Collect, or stop collecting, as the settings say."""
         if settings.collect_corrections and self._collector is None:
             self._collector = Collector(
-                places.outbox(),
-                places.open_store,
-                lambda record: self._dispatch(self._on_added),
-                lambda error: self._dispatch(lambda: self._on_failed(error)),
+                places.outbox(), places.open_store, self._tell_added, self._tell_failed
             )
         self._session.collecting.keeper = self._collector if settings.collect_corrections else None
         self._session.collecting.annotator = settings.annotator
@@ -60,3 +58,9 @@ class SessionCollector:
         if self._collector is not None:
             self._collector.close(_PATIENCE)
             self._collector = None
+
+    def _tell_added(self, record: Record) -> None:
+        self._dispatch(self._on_added)
+
+    def _tell_failed(self, error: MedkdError) -> None:
+        self._dispatch(lambda: self._on_failed(error))

@@ -180,7 +180,8 @@ class _View:
 
     def step_at(self, x: float) -> float:
         share = min(max((x - self.area.left()) / max(self.area.width(), 1), 0.0), 1.0)
-        return self.first + share * (self.last - self.first)
+        step: float = self.first + share * (self.last - self.first)
+        return step
 
 
 def _nearest(steps: list[float], step: float) -> int:

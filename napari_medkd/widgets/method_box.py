@@ -170,7 +170,7 @@ class MethodBox(Section):
     def _ask(self, signal: Signal) -> None:
         config, choice = self.config, self.choice
         if config is not None and choice is not None:
-            signal.emit(choice, config)  # type: ignore[attr-defined]
+            signal.emit(choice, config)
 
 
 def _takes(plan: Plan) -> str:

@@ -47,7 +47,8 @@ class Picture(QWidget):
         """Return how high it is where it is so wide."""
         if not self.is_there:
             return 48
-        return round(width * self._pixmap.height() / self._pixmap.width())
+        height: int = round(width * self._pixmap.height() / self._pixmap.width())
+        return height
 
     def sizeHint(self) -> QSize:
         """Be as wide as the panel."""

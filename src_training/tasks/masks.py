@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ class MaskTask(nn.Module):
         self, student: PromptableModel, frame: int, rounds: int, seed: int, boxes: float | None = None
     ) -> None:
         super().__init__()
-        self._boxes = {} if boxes is None else {"boxes": boxes, "scribbles": 0.0}
+        self._boxes: dict[str, Any] = {} if boxes is None else {"boxes": boxes, "scribbles": 0.0}
         self.student = student
         self._frame = frame
         self._rounds = rounds

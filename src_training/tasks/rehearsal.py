@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch.nn import functional
 
+from src_training.rehearsal import RehearsalBatch
 from src_training.tasks.masks import MaskTask
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from napari_medkd.models.promptable import PromptableModel
     from src_training.batches import Batch
-    from src_training.rehearsal import RehearsalBatch
     from src_training.tasks.masks import Round
 
 
@@ -53,8 +53,9 @@ class RehearsalTask(MaskTask):
         self.student.image_encoder.eval()
         return self
 
-    def forward(self, batch: RehearsalBatch) -> dict[str, Tensor]:
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return ``loss``, its part ``retain``, and the mean overlap after the first and the last round."""
+        assert isinstance(batch, RehearsalBatch)
         encoded = batch.features or self.student.encode(batch.images)
         rehearsed = torch.nonzero(batch.rehearsed).flatten()
         if not self._retain or not len(rehearsed):
