@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medkd.inference import load_segmenter
+from napari_medkd.inference.sam_segmenter import SamSegmenter
+from napari_medkd.models.store import ModelStore
 from napari_medkd.settings import Settings
 
 if TYPE_CHECKING:
     from napari_medkd.batch.item import Job
-    from napari_medkd.inference.segmenter import Segmenter
-    from napari_medkd.models.store import ModelStore
+    from napari_medkd.inference.runtimes.shared import Place, SharedRuntime
 
 
-def load(job: Job, store: ModelStore | None = None) -> Segmenter:
+def load(job: Job, store: ModelStore | None = None) -> SamSegmenter:
     """Load the model of a job.
 
     Raises
@@ -30,3 +31,8 @@ def load(job: Job, store: ModelStore | None = None) -> Segmenter:
         device=config.device or None,
         runtime=config.runtime or None,
     )
+
+
+def share(job: Job, runtime: SharedRuntime, place: Place) -> SamSegmenter:
+    """Return the model of a job as it runs in another process."""
+    return SamSegmenter(ModelStore().get(job.config.model), runtime, place.fallback)

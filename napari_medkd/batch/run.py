@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _LOOKING, _SEGMENTING = "look for images", "segment"
 _TOLD_SECONDS = 0.25
-_GPU_WORKERS = 1
+_GPU_WORKERS = 16  # that read and write for one model, as far as there are cores
 _WORKER_BYTES = 2 * 2**30
 
 
@@ -114,13 +114,14 @@ def check(config: BatchConfig) -> ModelCard:
 def default_workers(device: str) -> tuple[int, int]:
     """Return how many processes, and threads in each, are quickest.
 
-    On a CPU a process for each core with one thread each: a network divided among threads waits for the
-    slowest, and while one process reads or writes, the others compute. Fewer where memory is short: each
-    holds the model and an image. See ``benchmarks/batch.py``.
+    On a GPU the processes read and write, and share one that runs the model. On a CPU a process for each core
+    with one thread each: a network divided among threads waits for the slowest, and while one process reads
+    or writes, the others compute. Fewer where memory is short: each holds the model and an image. See
+    ``benchmarks/batch.py``.
     """
-    if choose_device(device) != "cpu":
-        return _GPU_WORKERS, 0
     cores = _cores()
+    if choose_device(device) != "cpu":
+        return max(2, min(cores, _GPU_WORKERS)), 0
     workers = max(1, min(cores, psutil.virtual_memory().total // _WORKER_BYTES))
     return workers, cores // workers
 
@@ -159,10 +160,12 @@ def _executor(config: BatchConfig, run_id: str, count: int, writer: EventWriter)
         from napari_medkd.batch.cluster import ClusterExecutor
 
         return ClusterExecutor(Job(config, run_id, 1), config.cluster, config.workers, tell)
-    workers, threads = default_workers(config.device or Settings.load().device)
+    device = config.device or Settings.load().device
+    workers, threads = default_workers(device)
     if config.workers:
         workers, threads = config.workers, max(1, _cores() // config.workers) if threads else 0
-    return LocalExecutor(Job(config, run_id, threads), min(workers, max(1, count)), tell)
+    shared = choose_device(device) != "cpu"
+    return LocalExecutor(Job(config, run_id, threads), min(workers, max(1, count)), tell, is_shared=shared)
 
 
 def _cores() -> int:

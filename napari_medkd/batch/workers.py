@@ -1,5 +1,7 @@
 """Worker processes on this computer. One that dies takes one image with it, not the run.
 
+On a GPU they share one process that runs the model: see `model_process`.
+
 A standard pool of processes breaks as a whole when one of them is killed, and does not say which image it
 was at. Here each has a pipe of its own and one image at a time.
 """
@@ -14,8 +16,10 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from napari_medkd.batch.item import segment_item
+from napari_medkd.batch.model_process import ModelProcess
 from napari_medkd.batch.row import Row
-from napari_medkd.errors import MedkdError, RunFailed
+from napari_medkd.errors import MedkdError, ModelUnavailable, RunFailed
+from napari_medkd.inference.runtimes.shared import Place, SharedRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -50,14 +54,19 @@ class LocalExecutor:
         How many processes.
     tell : callable
         Called once with what runs the model, and with the sentence why it runs otherwise than was wanted.
+    is_shared : bool
+        Whether the processes share one model, as they must on a GPU, in place of one each.
     """
 
-    def __init__(self, job: Job, count: int, tell: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, job: Job, count: int, tell: Callable[[str, str], None], *, is_shared: bool = False
+    ) -> None:
         self._job = job
         self._count = count
         self._tell = tell
         self._told = False
         self._workers: list[_Worker] = []
+        self._model = ModelProcess(job) if is_shared else None
 
     def run(self, items: Iterable[Item], is_stopped: Callable[[], bool]) -> Iterator[Row]:
         """Yield the row of each item as it is done; once stopped, only of those in hand.
@@ -69,6 +78,8 @@ class LocalExecutor:
         """
         waiting = deque((item, 1) for item in items)
         attempts: dict[int, int] = {}
+        if self._model is not None and waiting:
+            self._model.start()
         while len(self._workers) < min(self._count, len(waiting)):
             self._workers.append(self._start())
         while self._busy() or (waiting and not is_stopped()):
@@ -83,6 +94,8 @@ class LocalExecutor:
                     worker.item = None
                     yield answer
                 elif answer is None:
+                    if self._model is not None:
+                        self._model.check()
                     lost = worker.item
                     how = self._bury(worker)
                     if lost is not None and attempts[lost.index] < _ATTEMPTS:
@@ -101,6 +114,8 @@ class LocalExecutor:
                 worker.process.join()
             worker.process.close()
         self._workers = []
+        if self._model is not None:
+            self._model.close()
 
     def _busy(self) -> bool:
         return any(worker.item is not None for worker in self._workers)
@@ -129,7 +144,8 @@ class LocalExecutor:
 
     def _start(self) -> _Worker:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_work, args=(theirs, self._job), daemon=True)
+        place = self._model.place if self._model is not None else None
+        process = _SPAWN.Process(target=_work, args=(theirs, self._job, place), daemon=True)
         process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -151,18 +167,25 @@ class LocalExecutor:
         return how
 
 
-def _work(pipe: Connection, job: Job) -> None:
+def _work(pipe: Connection, job: Job, place: Place | None) -> None:
     """Do items until the other end is closed; the process of a worker."""
-    from napari_medkd.batch.loading import load
+    from napari_medkd.batch.loading import load, share
 
     # Decoders write complaints that name files straight to the descriptor; the log of a run names none.
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), _STANDARD_ERROR)
     try:
-        segmenter = load(job)
+        shared = SharedRuntime(place) if place is not None else None
+        segmenter = load(job) if shared is None or place is None else share(job, shared, place)
         pipe.send((segmenter.runtime_name, segmenter.fallback))
         while True:
-            pipe.send(segment_item(pipe.recv(), job, segmenter))
+            row = segment_item(pipe.recv(), job, segmenter)
+            if shared is not None and shared.is_lost:
+                return  # not the image's fault: whoever has ended the model says why
+            pipe.send(row)
+    except ModelUnavailable as error:
+        if place is None:
+            _send(pipe, ModelUnavailable(error.message, error.hint))
     except MedkdError as error:
         _send(pipe, type(error)(error.message, error.hint))
     except (EOFError, OSError):

@@ -55,6 +55,11 @@ class SamSegmenter:
         return self._card
 
     @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return self._runtime
+
+    @property
     def runtime_name(self) -> str:
         """What runs it, for people."""
         return self._runtime.name

@@ -9,7 +9,7 @@ import pytest
 from napari_medkd.batch.item import Job
 from napari_medkd.batch.plan import make_plan
 from napari_medkd.batch.workers import LocalExecutor
-from napari_medkd.errors import ModelUnavailable
+from napari_medkd.errors import ModelUnavailable, RunFailed
 
 
 @pytest.fixture
@@ -107,3 +107,21 @@ def test_no_items_need_no_workers(executor, images, save):
     save(images / "a.png")
     workers, _ = executor(2)
     assert list(workers.run([], never)) == [] and not children()
+
+
+def test_workers_share_one_model_and_end_with_it(installed, images, save, config, tmp_path):
+    for number in range(6):
+        save(images / f"{number}.png")
+    wanted, told = config(), []
+    items = make_plan(wanted, "p", "run", None).items
+    workers = LocalExecutor(Job(wanted, "run", 1), 1, lambda *words: told.append(words), is_shared=True)
+    try:
+        found = workers.run(items, never)
+        assert next(found).status == "done" and len(children()) == 2
+        assert told == [("ONNX Runtime, CPU, 1 threads", "")]
+        workers._model._process.kill()
+        with pytest.raises(RunFailed, match="The process that runs the model was ended by signal 9"):
+            list(found)
+    finally:
+        workers.close()
+    assert not children()

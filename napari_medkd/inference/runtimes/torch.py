@@ -59,6 +59,22 @@ class TorchRuntime:
             pixels = self._tensor(image).contiguous(memory_format=torch.channels_last)
             return tuple(_array(feature.contiguous()) for feature in self._model.encode(pixels))
 
+    def encode_many(self, images: NDArray[np.float32]) -> list[tuple[Tensor, ...]]:
+        """Encode (B, 3, S, S) at once; the features stay on the device.
+
+        To a GPU the images go from memory that the system may not move, so that it need not wait for them.
+        """
+        with torch.inference_mode(), self._precision(), _sentences():
+            pixels = torch.from_numpy(images)
+            if self._device.type == "cuda":
+                pixels = pixels.pin_memory().to(self._device, non_blocking=True)
+            features = self._model.encode(pixels.contiguous(memory_format=torch.channels_last))
+            return [tuple(one[index : index + 1] for one in features) for index in range(len(images))]
+
+    def bring(self, features: Any) -> tuple[NDArray[np.float32], ...]:
+        """Return what `encode_many` left on the device, or what is here already, as arrays."""
+        return tuple(_array(one) if isinstance(one, torch.Tensor) else one for one in features)
+
     def decode(
         self,
         features: Any,
@@ -85,8 +101,8 @@ class TorchRuntime:
         dtype = torch.bfloat16 if is_bfloat or self._device.type == "cpu" else torch.float16
         return torch.autocast(self._device.type, dtype, enabled=self._half)
 
-    def _tensor(self, array: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(array).to(self._device)
+    def _tensor(self, array: NDArray[np.float32] | Tensor) -> Tensor:
+        return array if isinstance(array, torch.Tensor) else torch.from_numpy(array).to(self._device)
 
 
 @contextmanager
