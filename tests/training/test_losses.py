@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src_training.losses.features import feature_loss
-from src_training.losses.masks import mask_loss, overlap, soft_dice_loss
+from src_training.losses.masks import focal_loss, mask_loss, overlap, soft_dice_loss
 
 
 def test_dice_loss_of_a_half_right_answer():
@@ -42,3 +42,12 @@ def test_features_outside_the_picture_do_not_count():
     teacher[..., 1] = 100
     inside = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
     assert feature_loss(student, teacher, inside).item() == pytest.approx(1.0)
+
+
+def test_focal_loss_hardly_hears_what_is_right_already():
+    logits, target = torch.tensor([[[0.0, 4.0]]]), torch.tensor([[[1.0, 0.0]]])
+    wrong = torch.tensor(4.0).sigmoid()
+    inside = 0.25 * 0.5**2 * torch.log(torch.tensor(2.0))
+    outside = 0.75 * wrong**2 * -torch.log(1 - wrong)
+    assert torch.allclose(focal_loss(logits, target), (inside + outside) / 2)
+    assert focal_loss(-logits, target)[0] < focal_loss(logits, target)[0] / 10
