@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class Making:
         if config.rivals:
             names = [f"random {number + 1}" for number in range(config.rivals)]
             stages += [
-                Later(f"rival: {name}", config.retrain_steps, lambda name=name: self._rival(name))  # type: ignore[misc]
+                Later(f"rival: {name}", config.retrain_steps, partial(self._rival, name))
                 for name in (*names, *_KNOWN)
             ]
         stages.append(Later("retrain", config.retrain_steps, self._retrain))

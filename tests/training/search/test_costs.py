@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 
 from src_training.search.costs import LatencyTable, encoder_milliseconds, multiply_accumulates
 from src_training.search.derive import top
-from src_training.search.stopwatch import Stopwatch
+from src_training.search.stopwatch import Stopwatch, _fastest
 from tests.training.search.made_space import SPACE, scores
 
 
@@ -62,3 +65,12 @@ def test_a_whole_encoder_is_timed_as_the_product_runs_it():
     watch = Stopwatch(torch.device("cpu"), threads=1, seconds=0.01)
     took = encoder_milliseconds(SPACE.plan(top(SPACE, scores())), 64, watch, seconds=0.01)
     assert 0 < took < 10_000 and "1 threads" in watch.name
+
+
+@pytest.mark.parametrize(("bounded", "wanted"), [(True, 2.0), (False, 5.0)])
+def test_a_run_that_others_were_in_the_way_of_counts_for_its_work(monkeypatch, bounded, wanted):
+    clock, work = count(0.0, 2.5), count(0.0, 2.0)  # a run is two looks at the first and one at the second
+    ticking = SimpleNamespace(perf_counter=lambda: next(clock), process_time=lambda: next(work))
+    monkeypatch.setattr("src_training.search.stopwatch.time", ticking)
+    found = _fastest(lambda: next(clock), 1.0, bounded)
+    assert found == wanted
