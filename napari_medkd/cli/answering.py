@@ -89,7 +89,7 @@ def write(session: Session, out: Path, overlay: Path | None, clock: Clock) -> Se
     followed = describe_followed(session)
     session.commit()
     assert session.labels is not None
-    write_labels(out, session.labels, like=volume)
+    write_labels(out, session.labels, volume, model=segmenter.card.id)
     if overlay is not None:
         draw(volume, proposal.prompt, proposal.mask, overlay)
     prompt, pixels = proposal.prompt, int(proposal.mask.sum())

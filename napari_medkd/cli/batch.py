@@ -46,7 +46,8 @@ def batch(
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Of the masks: nifti, nrrd, mha, png, tiff. [default: the image's]"
+            metavar="NAME",
+            help="Of the masks: nifti, nrrd, mha, png, tiff, ome-zarr, dicom-seg. [default: the image's]",
         ),
     ] = None,
     axis: Annotated[

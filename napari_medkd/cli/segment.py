@@ -15,7 +15,11 @@ def segment(
     image: Annotated[Path, typer.Argument(help="Image file, or the folder of a DICOM series.")],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="Mask to write: .nii.gz, .nii, .nrrd, .mha, .tif or .png."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Mask to write: .nii.gz, .nii, .nrrd, .mha, .tif, .png, .ome.zarr, or .dcm (DICOM-SEG).",
+        ),
     ],
     box: Annotated[
         str | None,
@@ -32,6 +36,14 @@ def segment(
     auto: Annotated[
         bool, typer.Option("--auto", help="No prompt: what the model finds by itself, a class a target.")
     ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything",
+            help="No prompt: every object that a model which answers clicks finds, a value each, the surest "
+            "first.",
+        ),
+    ] = False,
     modality: Annotated[
         str,
         typer.Option(metavar="NAME", help="With --auto: the kind of image, for a model of several kinds."),
@@ -40,7 +52,8 @@ def segment(
         float | None,
         typer.Option(
             metavar="P",
-            help="With --auto: probability above which a pixel counts. [default: the model's own]",
+            help="With --auto or --everything: probability above which a pixel counts. [default: the model's "
+            "own]",
         ),
     ] = None,
     model: Annotated[
@@ -93,16 +106,16 @@ def segment(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Segment one object on one slice into a mask file, or with --auto all that the model finds.
+    """Segment one object on one slice into a mask file, or with --auto or --everything all that is found.
 
     The mask has the size and geometry of the image. Pixels are counted from 0, x to the right and y down, as
     the slice is stored in the file.
     """
-    from napari_medkd.cli import answering, suggesting
+    from napari_medkd.cli import all_objects, answering, suggesting
     from napari_medkd.cli.prompting import build_prompt, choose_plane, parse_range, parse_window
     from napari_medkd.cli.reading import read
 
-    _check_prompts(auto, box is not None or bool(point), bool(modality) or threshold is not None)
+    _check_prompts(auto, everything, box is not None or bool(point), bool(modality), threshold is not None)
     _check_propagate(auto, propagate, range_)
     _check_targets(image, out, overlay, overwrite)
     clock = answering.Clock()
@@ -111,14 +124,20 @@ def segment(
     if window is not None:
         volume = volume.with_window(parse_window(window))
     plane = choose_plane(volume, axis, slice_)
-    prompt = None if auto else build_prompt(plane, box, point or [])
+    prompt = None if auto or everything else build_prompt(plane, box, point or [])
     if prompt is not None:
         prompt.check(plane.shape(volume.shape))
     with clock.measure("load"):
         segmenter = answering.load(model, device, runtime)
     try:
         report: SegmentReport | SuggestReport
-        if prompt is None:
+        if everything:
+            with clock.measure("segment"):
+                objects = all_objects.find(volume, segmenter, plane)
+            report = all_objects.write(
+                volume, segmenter, objects, plane, threshold or 0.5, out, overlay, clock
+            )
+        elif prompt is None:
             with clock.measure("segment"):
                 found = suggesting.suggest(volume, segmenter, plane, modality, threshold)
             report = suggesting.write(volume, segmenter, found, out, overlay, clock)
@@ -133,12 +152,17 @@ def segment(
     _print(report, json, (*volume.notes, *_advice(report)))
 
 
-def _check_prompts(auto: bool, prompted: bool, tuned: bool) -> None:
+def _check_prompts(auto: bool, everything: bool, prompted: bool, is_kind_said: bool, is_cut: bool) -> None:
     """Refuse options that contradict each other, before anything is read."""
-    if auto and prompted:
-        raise InvalidPrompt("--auto goes without --box and --point.", "Leave one of them out.")
-    if tuned and not auto:
-        raise InvalidPrompt("--modality and --threshold go with --auto only.", "Add --auto.")
+    if auto and everything:
+        raise InvalidPrompt("--auto and --everything exclude each other.", "Leave one of them out.")
+    if (auto or everything) and prompted:
+        name = "--auto" if auto else "--everything"
+        raise InvalidPrompt(f"{name} goes without --box and --point.", "Leave one of them out.")
+    if is_kind_said and not auto:
+        raise InvalidPrompt("--modality goes with --auto only.", "Add --auto, or leave it out.")
+    if is_cut and not (auto or everything):
+        raise InvalidPrompt("--threshold goes with --auto or --everything.", "Add one of them.")
 
 
 def _check_propagate(auto: bool, propagate: bool, range_: str | None) -> None:

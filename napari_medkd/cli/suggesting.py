@@ -68,7 +68,8 @@ def write(
     values = [names.index(one.names[0]) + 1 for one in found]
     labels = np.zeros(volume.shape, np.uint16)
     labels[plane.slicing()] = _painted(found, values)
-    write_labels(out, labels, volume, {value: names[value - 1] for value in values})
+    found_names = {value: names[value - 1] for value in values}
+    write_labels(out, labels, volume, found_names, model=segmenter.card.id, automatic=True)
     if overlay is not None:
         draw(volume, Prompt(plane), labels[plane.slicing()] > 0, overlay)
     return SuggestReport(
@@ -80,7 +81,7 @@ def write(
         modality=found[0].modality,
         modalities={name: round(share, 4) for name, share in suggested.kinds.items()},
         found=[
-            _describe(one, value, labels[plane.slicing()] == value, volume)
+            describe(one.names[0], value, one.scores[0], labels[plane.slicing()] == value, plane, volume)
             for one, value in zip(found, values, strict=True)
         ],
         mask=str(out),
@@ -97,17 +98,20 @@ def _painted(found: list[Prediction], values: list[int]) -> NDArray[np.uint16]:
     return classes
 
 
-def _describe(one: Prediction, value: int, mask: NDArray[np.bool_], volume: Volume) -> FoundReport:
+def describe(
+    name: str, value: int, score: float, mask: NDArray[np.bool_], plane: Plane, volume: Volume
+) -> FoundReport:
+    """Return what is said of one class of the mask of a slice."""
     pixels = int(mask.sum())
-    rows, columns = volume.geometry.plane_spacing(one.prompt.plane)
+    rows, columns = volume.geometry.plane_spacing(plane)
     bounds = None
     if pixels:
         left, top, right, bottom = map(int, corners(Box.around(mask)))
         bounds = left, top, right, bottom
     return FoundReport(
-        name=one.names[0],
+        name=name,
         value=value,
-        score=one.scores[0],
+        score=score,
         pixels=pixels,
         area_mm2=pixels * rows * columns if volume.geometry.from_file else None,
         bounds=bounds,
