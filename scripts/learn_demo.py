@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HOME = Path("build/learn-demo-home")
 PATIENCE = 3600  # seconds for the run
-DRAWN = 6  # points of the loss before the picture of the tab is taken
+DRAWN = 4  # points of the loss before the picture of the tab is taken
 
 
 def main() -> int:
@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where the files go")
     parser.add_argument("--data", type=Path, required=True, help="folder with images/ and masks/")
     parser.add_argument("--count", type=int, default=20, help="how many images are corrected")
+    parser.add_argument("--steps", type=int, default=0, help="updates; the method's own where 0")
     parser.add_argument("--label", default="artery", help="name of the class")
     chosen = parser.parse_args()
     shutil.rmtree(HOME, ignore_errors=True)
@@ -41,7 +42,7 @@ def main() -> int:
     data = HOME / "data"
     for name in ("images", "masks"):
         shutil.copytree(chosen.data / name, data / name)  # masks of cases are written beside their images
-    LearnDemo(chosen.folder, data.resolve(), chosen.count, chosen.label).round()
+    LearnDemo(chosen.folder, data.resolve(), chosen.count, chosen.label, chosen.steps).round()
     return 0
 
 
@@ -58,14 +59,17 @@ class LearnDemo(Demo):
         How many images are corrected.
     label : str
         Name of the class.
+    steps : int
+        Updates; the method's own where 0.
     """
 
-    def __init__(self, folder: Path, data: Path, count: int, label: str) -> None:
+    def __init__(self, folder: Path, data: Path, count: int, label: str, steps: int = 0) -> None:
         import napari
 
         from napari_medkd.viewer.launch import dock_panel
 
         self.folder, self.data, self.count, self.label = folder, data, count, label
+        self.steps = steps
         self.figures: dict[str, Any] = {}
         self.viewer = napari.Viewer(title="napari-medkd")
         self.viewer.window.resize(*SIZE)
@@ -129,6 +133,11 @@ class LearnDemo(Demo):
         self.dock.panel.show_tab("Learn")
         learn = self.learn
         self.wait(lambda: f"{self.count} objects" in learn.corrections.text, "all is delivered", 300)
+        if self.steps:
+            self.press(learn, "Options ▸")
+            (row,) = [one for one in learn.methods.form if one.name == "steps"]
+            row.value = self.steps
+            self.figures["steps"] = self.steps
         start = time.perf_counter()
         self.press(learn, "Start")
         self.wait(lambda: learn.monitor.is_running, "the run has begun", 300)

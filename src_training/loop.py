@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _TELL_SECONDS = 1.0  # between two progress events
 _FIGURES_EVERY = 20  # steps
+_FIGURES = 30  # at least, of a stage that has so many steps: a curve wants points
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,8 @@ class Fit:
 
     # --- what is told and kept ----------------------------------------------------------------------------
     def _report(self, figures: dict[str, float]) -> None:
-        if self._step % _FIGURES_EVERY == 0 or self._step == self._stage.steps:
+        every = max(1, min(_FIGURES_EVERY, self._stage.steps // _FIGURES))
+        if self._step % every == 0 or self._step == self._stage.steps:
             values = self._over_all(figures)
             self._context.write(Metric(stage=self._stage.name, step=self._step, values=values))
 

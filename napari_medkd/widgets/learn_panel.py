@@ -181,7 +181,7 @@ class LearnPanel(QWidget):
         self.refresh()
 
     def _on_cancel(self, folder: Path) -> None:
-        self._do(lambda: runs.attach(folder).stop(wait=1, grace=1), lambda _: self.refresh())
+        self._do(lambda: runs.attach(folder).stop(wait=1, grace=0.3), lambda _: self.refresh())
 
     def _on_command(self, choice: Choice, config: BaseModel) -> None:
         clipboard = QGuiApplication.clipboard()

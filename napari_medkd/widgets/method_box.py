@@ -33,7 +33,7 @@ class MethodBox(Section):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Learn from them", parent)
         self._choices: tuple[Choice, ...] = ()
-        self._form: Container | None = None
+        self.form: Container | None = None
         self._chooser = CompactCombo("Method", "How the model learns.")
         self._sentence, self._plan, self._problem = Caption(), Caption(lines=2), Caption()
         self._options = LinkButton("Options ▸", "Show what can be set; the defaults are good.")
@@ -79,10 +79,10 @@ class MethodBox(Section):
         if self.choice is None:
             return None
         self._problem.hide()
-        if self._form is None:
+        if self.form is None:
             return self.choice.config
         try:
-            return read_form(self._form, self.choice.config)
+            return read_form(self.form, self.choice.config)
         except MedkdError as error:
             self.show_error(error)
             return None
@@ -142,30 +142,30 @@ class MethodBox(Section):
         show = not self._room.isVisibleTo(self)
         self._options.setText("Options ▾" if show else "Options ▸")
         self._room.setVisible(show)
-        if show and self._form is None:
+        if show and self.form is None:
             self._make_form()
 
     def _make_form(self) -> None:
         if self.choice is None:
             return
-        self._form = build_form(self.choice.config, exclude=self.choice.hidden)
-        self._form.margins = (0, 0, 0, 0)
-        for row in self._form:
+        self.form = build_form(self.choice.config, exclude=self.choice.hidden)
+        self.form.margins = (0, 0, 0, 0)
+        for row in self.form:
             make_calm(row.native)
             row.native.setAccessibleName(row.label)
             row.native.setMinimumWidth(90)
         layout = self._room.layout()
         assert layout is not None
-        layout.addWidget(self._form.native)
-        self._form.native.show()
-        align_labels(self._form)
-        self._form.changed.connect(lambda *_: self.plan_wanted.emit())
+        layout.addWidget(self.form.native)
+        self.form.native.show()
+        align_labels(self.form)
+        self.form.changed.connect(lambda *_: self.plan_wanted.emit())
 
     def _drop_form(self) -> None:
-        if self._form is not None:
-            self._form.native.hide()
-            self._form.native.deleteLater()
-            self._form = None
+        if self.form is not None:
+            self.form.native.hide()
+            self.form.native.deleteLater()
+            self.form = None
 
     def _ask(self, signal: Signal) -> None:
         config, choice = self.config, self.choice

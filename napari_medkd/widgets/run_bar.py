@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_medkd.widgets.run_monitor import RunMonitor, RunState
 
 _PATIENCE_MS = 5000  # after which "Stop" offers to end a run that has not stopped
+_SHORT = 0.3  # seconds to terminate where a time was promised: what is saved is whole or not there
 _ENDED = {
     "finished": "Finished.",
     "failed": "It failed.",
@@ -50,6 +51,7 @@ class RunBar(QWidget):
     ) -> None:
         super().__init__(parent)
         self._monitor = monitor
+        self._promised = bool(end_after_ms)
         self._title, self._note = Caption(), Caption()
         self._bar = QProgressBar()
         self._bar.setAccessibleName("Progress of the run")
@@ -126,7 +128,10 @@ class RunBar(QWidget):
 
     def _on_end(self) -> None:
         self._end.setEnabled(False)
-        self._monitor.end_now()
+        if self._promised:
+            self._monitor.end_now(_SHORT)
+        else:
+            self._monitor.end_now()
 
 
 def _title(state: RunState) -> str:

@@ -127,15 +127,18 @@ class RunMonitor(QObject):
         if self.is_running and self.handle is not None:
             runs.request_stop(self.handle.folder)
 
-    def end_now(self) -> None:
-        """End the processes of the run without waiting for their next step."""
+    def end_now(self, grace: float = 2.0) -> None:
+        """End the processes of the run without waiting for their next step.
+
+        They are asked to terminate, and killed after `grace` seconds.
+        """
         if (
             self.is_running
             and self.handle is not None
             and (self._ending is None or not self._ending.is_running)
         ):
             folder = self.handle.folder
-            self._ending = Job(lambda progress: runs.attach(folder).stop(wait=0, grace=2))
+            self._ending = Job(lambda progress: runs.attach(folder).stop(wait=0, grace=grace))
 
     def let_go(self) -> None:
         """Follow nothing any more; the run goes on."""

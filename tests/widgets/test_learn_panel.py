@@ -217,8 +217,8 @@ def test_nothing_collected_is_a_sentence_and_no_start(tab, school, qtbot, button
 
 def test_options_reach_the_run_and_curves_grow(tab, school, qtbot, button):
     press(qtbot, button, tab, "Options ▸")
-    (steps,) = [row for row in tab.methods._form if row.name == "steps"]
-    assert "name" not in [row.name for row in tab.methods._form]
+    (steps,) = [row for row in tab.methods.form if row.name == "steps"]
+    assert "name" not in [row.name for row in tab.methods.form]
     steps.value = 7
     press(qtbot, button, tab, "Start")
     qtbot.waitUntil(lambda: tab.monitor.is_running)
