@@ -28,8 +28,9 @@ def unit_of(geometry: Geometry) -> Unit:
 
 def voxel_size(geometry: Geometry) -> float:
     """Return the area of a pixel of a picture, or the volume of a voxel of several slices."""
-    z, y, x = geometry.spacing
-    return y * x if geometry.shape[0] == 1 else z * y * x
+    if geometry.shape[0] == 1:
+        return geometry.spacing[1] * geometry.spacing[2]
+    return float(abs(np.linalg.det(geometry.affine[:3, :3])))  # less than the product where axes lean
 
 
 def axial_axis(geometry: Geometry) -> int:

@@ -128,10 +128,6 @@ class Answers:
         """Return what works through `items` on the worker's thread; see `Sweep`."""
         return Sweep(self._worker, items, taken, lambda error: over(failure(error)), kind)
 
-    def aside(self, kind: Kind, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        """Do something else on the worker's thread; `done` gets its result or the exception it raised."""
-        self._worker.submit(kind, work, done)
-
     def is_encoded(self, plane: Plane) -> bool:
         """Tell whether a slice can be asked about without encoding it first."""
         if self._volume is None or self._segmenter is None:

@@ -146,9 +146,12 @@ class PropagatingSession(NamingSession):
         self._announce_step()
         return True
 
-    def aside(self, kind: Kind, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        """Do something on the model's thread while it is idle; the newest of a kind wins."""
-        self._current.answers.aside(kind, work, done)
+    def aside(self, kind: Kind, items: Iterator[Any], taken: Callable[[Any], None]) -> None:
+        """Work through something else on the model's thread while it is idle; the newest of a kind wins.
+
+        What is urgent waits for one item at most. A failure is nobody's to hear: nothing more comes.
+        """
+        self._current.answers.prepare_sweep(items, taken, lambda error: None, kind).start()
 
     # --- inside -------------------------------------------------------------------------------------------
     def _whole(self) -> Proposal:
@@ -186,9 +189,9 @@ class PropagatingSession(NamingSession):
         self._current.grow(replace(proposal, stack=stack))
         total = sum(len(one.indices) * (1 if one.end is None else 2) for one in wanted)
         self._progress = Progress(0, total, True)
+        self._current.sweep(items, self._on_found, self._on_over)
         self._announce_step()
         self.propagation_changed.emit(self._progress)
-        self._current.sweep(items, self._on_found, self._on_over)
 
     def _on_found(self, item: Found | Ended) -> None:
         if isinstance(item, Ended):

@@ -52,3 +52,9 @@ def test_axial_slices_are_found_however_the_volume_is_stored():
 def test_a_voxel_of_a_picture_is_an_area():
     assert voxel_size(Geometry.image((1, 5, 5), (3, 0.5, 0.2))) == pytest.approx(0.1)
     assert voxel_size(Geometry.image((4, 5, 5), (3, 0.5, 0.2))) == pytest.approx(0.3)
+
+
+def test_a_leaning_voxel_is_no_larger_than_it_is():
+    sheared = np.diag([2.0, 1.0, 1.0, 1.0])
+    sheared[0, 1] = 1.0  # the second axis leans by 45 degrees: its step is longer, the voxel is not larger
+    assert voxel_size(Geometry((4, 5, 5), sheared)) == pytest.approx(2.0)

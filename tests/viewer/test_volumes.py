@@ -95,3 +95,42 @@ def test_going_to_a_slice_moves_the_slider_whatever_is_looked_along(desk, organ,
     desk.open(organ, **options)
     desk.workspace.show_plane(plane)
     assert desk.workspace.plane() == plane == desk.session.plane
+
+
+def test_a_time_series_with_channels_is_followed_at_the_point_that_is_shown(desk, organ):
+    series = np.zeros((2, 3, *organ.shape), np.uint8)
+    series[1, 2] = organ
+    image = desk.viewer.add_image(series, name="scan", scale=(1, 1, 3, 0.8, 0.8))
+    desk.viewer.dims.set_point((0, 1), (1, 2))
+    assert desk.workspace.open(image)
+    desk.workspace.show_plane(MIDDLE)
+    assert desk.workspace.plane() == MIDDLE and desk.viewer.dims.point[:2] == (1, 2)
+    desk.workspace.propose(BOX)
+    desk.session.propagate()
+    desk.session.commit()
+    assert np.flatnonzero(desk.session.labels.any(axis=(1, 2))).tolist() == [2, 3, 4, 5, 6]
+    assert any("axis 0 at 1, axis 1 at 2" in note for note in desk.session.volume.notes)
+
+
+def test_a_multiscale_volume_of_chunks_is_read_slice_by_slice(desk, organ):
+    dask = pytest.importorskip("dask.array")
+    read = []
+
+    def chunk(block_info=None):
+        read.append(block_info[None]["array-location"][0][0])
+        return organ[slice(*block_info[None]["array-location"][0])]
+
+    full = dask.map_blocks(chunk, chunks=((1,) * 9, (26,), (30,)), dtype=np.uint8)
+    image = desk.viewer.add_image(
+        [full, dask.from_array(organ[:, ::2, ::2])],
+        name="scan",
+        multiscale=True,
+        contrast_limits=(0, 255),
+    )
+    assert desk.workspace.open(image)
+    desk.workspace.show_plane(MIDDLE)
+    read.clear()
+    desk.workspace.propose(BOX)
+    desk.session.propagate()
+    assert sorted(desk.session.sections) == [2, 3, 4, 5, 6]
+    assert len(read) <= 4 * 9 and read.count(MIDDLE.index) <= 6  # never the whole volume at once

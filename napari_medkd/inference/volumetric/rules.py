@@ -25,8 +25,7 @@ class Rules:
     score : float
         Lowest estimate of the overlap that the model may give its own mask, 0 to 1; 0 never stops.
     jump : float
-        How many times larger or smaller an area may be than the slice before it; 0 never stops. Slices that
-        lie further apart than `usual_mm` may differ by more.
+        How many times larger or smaller an area may be than on the slice before it; 0 never stops.
     jump_mm2 : float
         A smaller change of the area is no jump, however large it is beside a small object.
     vanished : int
@@ -35,11 +34,11 @@ class Rules:
         Lowest likeness of what is found to the object on the prompted slices, 0 to 1; 0 never stops.
     """
 
-    score: float = 0.3
+    score: float = 0.5
     jump: float = 2.5
     jump_mm2: float = 30.0
     vanished: int = 2
-    likeness: float = 0.3
+    likeness: float = 0.65
 
     def __post_init__(self) -> None:
         if self.vanished < 1:
@@ -48,7 +47,7 @@ class Rules:
     @classmethod
     def strict(cls) -> Rules:
         """Return rules that rather stop too early than too late."""
-        return cls(score=0.6, jump=1.8, likeness=0.6, vanished=1)
+        return cls(score=0.65, jump=1.8, likeness=0.75, vanished=1)
 
     @classmethod
     def none(cls) -> Rules:

@@ -51,13 +51,14 @@ def test_both_voices_count_and_nothing_found_is_nothing():
     assert not joined(outline, np.zeros_like(mask), before, look).any()
 
 
-def test_an_object_that_tapers_off_loses_what_looks_like_its_surroundings():
-    before, mask = slice_with((30, 33), 9)
-    after, smaller = slice_with((30, 33), 6)
-    look = Appearance(before, mask)
-    found = joined(carried(before, before, mask), mask, after, look)
-    assert smaller.sum() <= found.sum() < mask.sum()
-    assert look.likeness(before, mask) > 0.99 > look.likeness(after, mask)
+def test_what_only_one_outline_holds_falls_by_its_look():
+    image, mask = slice_with((30, 33), 7)
+    look, flat = Appearance(image, mask), np.full_like(image, 128)
+    outline, grown = carried(image, image, mask), ndimage.binary_dilation(mask, iterations=3)
+    seen, unseen = joined(outline, grown, image, look), joined(outline, grown, flat, Appearance(flat, mask))
+    assert mask.sum() <= seen.sum() < unseen.sum()
+    smaller = slice_with((30, 33), 4)[0]
+    assert look.likeness(image, mask) > 0.99 > 0.8 > look.likeness(smaller, mask)
 
 
 def test_parts_are_numbered_by_size_without_specks():
