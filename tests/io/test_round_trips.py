@@ -14,7 +14,7 @@ from napari_medkd.errors import GeometryMismatch, StorageError, UnreadableFile
 from napari_medkd.io import read_label_names, read_labels, read_volume, writable_suffixes, write_labels
 from tests.io.grids import SHAPE, labels, oblique, sheared, values
 
-PLACED = [suffix for suffix in writable_suffixes() if suffix not in (".png", ".tif", ".tiff")]
+PLACED = [suffix for suffix in writable_suffixes() if suffix not in (".png", ".tif", ".tiff", ".dcm")]
 LPS = np.diag([-1.0, -1, 1, 1])
 REVERSED = np.eye(4)[[2, 1, 0, 3]]
 
@@ -133,7 +133,7 @@ def test_what_is_no_class_number_is_refused(tmp_path, bad):
         write_labels(tmp_path / "mask.nii.gz", bad, image(oblique()))
 
 
-@pytest.mark.parametrize("name", ["mask.jpg", "mask.dcm", "mask.xyz", "mask", "mask.mhd"])
+@pytest.mark.parametrize("name", ["mask.jpg", "mask.bmp", "mask.xyz", "mask", "mask.mhd"])
 def test_a_format_that_cannot_hold_a_mask_lists_those_that_can(tmp_path, name):
     with pytest.raises(StorageError, match=r"Save as one of .*\.nii\.gz"):
         write_labels(tmp_path / name, labels(), image(oblique()))
