@@ -117,7 +117,7 @@ class FoundReport(BaseModel):
 
 
 class SuggestReport(Report):
-    """What `medkd segment --auto` prints."""
+    """What `medkd segment --auto` prints, and `--everything`."""
 
     model: str = Field(description="Id of the model.")
     runtime: str = Field(description="What ran it.")
@@ -130,7 +130,10 @@ class SuggestReport(Report):
     modalities: dict[str, float] = Field(
         description="How likely the slice is of each kind that the model knows, the likeliest first."
     )
-    found: list[FoundReport] = Field(description="One a target of the model, in the order of its card.")
+    found: list[FoundReport] = Field(
+        description="One a target of the model, in the order of its card; of everything, one an object, the "
+        "surest first."
+    )
     mask: str = Field(description="Where the mask was written.")
     overlay: str | None = Field(description="Where the overlay was written.")
     seconds: dict[Literal["read", "load", "segment"], float] = Field(

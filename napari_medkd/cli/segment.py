@@ -116,7 +116,7 @@ def segment(
     from napari_medkd.cli.reading import read
 
     _check_prompts(auto, everything, box is not None or bool(point), bool(modality), threshold is not None)
-    _check_propagate(auto, propagate, range_)
+    _check_propagate(auto or everything, propagate, range_)
     _check_targets(image, out, overlay, overwrite)
     clock = answering.Clock()
     with clock.measure("read"):
@@ -165,11 +165,9 @@ def _check_prompts(auto: bool, everything: bool, prompted: bool, is_kind_said: b
         raise InvalidPrompt("--threshold goes with --auto or --everything.", "Add one of them.")
 
 
-def _check_propagate(auto: bool, propagate: bool, range_: str | None) -> None:
-    if auto and propagate:
-        raise InvalidPrompt(
-            "--propagate follows what a prompt marks.", "Give --box or --point, without --auto."
-        )
+def _check_propagate(prompt_free: bool, propagate: bool, range_: str | None) -> None:
+    if prompt_free and propagate:
+        raise InvalidPrompt("--propagate follows what a prompt marks.", "Give --box or --point.")
     if range_ is not None and not propagate:
         raise InvalidPrompt("--range goes with --propagate only.", "Add --propagate.")
 

@@ -11,7 +11,8 @@ from PIL import Image
 from napari_medkd.inference.segmenter import Prediction
 from napari_medkd.models.card import ModelCard, Target
 from tests.cli.test_segment import BOX, read_png
-from tests.doubles import ThresholdSegmenter
+from tests.doubles import PROMPTS, ThresholdSegmenter
+from tests.seeing import Seeing, nuclei
 
 
 class Automatic(ThresholdSegmenter):
@@ -118,7 +119,7 @@ def test_an_empty_answer_is_written(medkd, automatic, picture, tmp_path):
     ("options", "words"),
     [
         (("--auto", "--box", BOX), "without --box"),
-        (("--box", BOX, "--threshold", "0.4"), "--auto only"),
+        (("--box", BOX, "--threshold", "0.4"), "--auto or --everything"),
         (("--box", BOX, "--modality", "CT"), "--auto only"),
     ],
 )
@@ -131,3 +132,22 @@ def test_a_model_that_needs_a_prompt_is_refused(medkd, segmenter, picture, tmp_p
     outcome = medkd("segment", picture, "--auto", "-o", tmp_path / "m.png")
     assert outcome.code == 2 and "without a prompt" in outcome.err and segmenter.closed
     assert not (tmp_path / "m.png").exists()
+
+
+def test_everything_is_asked_for_and_each_object_gets_a_value(medkd, monkeypatch, picture, tmp_path):
+    double = Seeing(PROMPTS)
+    monkeypatch.setattr("napari_medkd.cli.answering.load_segmenter", lambda *args, **kwargs: double)
+    Image.fromarray(nuclei().data[2]).save(picture)
+    out, overlay = tmp_path / "mask.png", tmp_path / "overlay.png"
+    outcome = medkd("segment", picture, "--everything", "-o", out, "--overlay", overlay, "--json")
+    assert outcome.code == 0 and double.closed and overlay.exists()
+    mask = read_png(out)
+    assert [int((mask == value).sum()) for value in (1, 2, 3)] == [113, 113, 113] and mask.max() == 3
+    assert [each["value"] for each in outcome.json["found"]] == [1, 2, 3]
+    assert {each["pixels"] for each in outcome.json["found"]} == {113}
+    for options in (
+        ("--everything", "--auto"),
+        ("--everything", "--box", BOX),
+        ("--everything", "--modality", "CT"),
+    ):
+        assert medkd("segment", picture, *options, "-o", tmp_path / "m.png").code == 2
