@@ -47,11 +47,12 @@ def pressed() -> Pressed:
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.action)
 def test_every_key_works_on_the_viewer_and_on_a_layer(pressed, key):
     pressed.keys.bind_layers((pressed.layer,))
+    pressed.selected = False  # so that Delete is left to the suggestions
     for active in (None, pressed.layer):
         pressed.viewer.layers.selection.active = active
         for combination in key.keys:
             pressed.press(combination)
-            assert pressed.done == [key.action]
+            assert pressed.done[-1:] == [key.action] and pressed.done[:-1] in ([], ["delete point"])
             pressed.done.clear()
 
 
