@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _measure(segmenter, model, options, report)
         finally:
             segmenter.close()
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        _write(report, options.json)
     return 0
 
 
@@ -76,8 +76,13 @@ def _measure(segmenter: Segmenter, model: str, options: argparse.Namespace, repo
         rows = [json.loads(row.model_dump_json()) for row in found.rows]
         means = found.means[name]
         report["sets"].setdefault(name, {})[key] = {"means": means, "rows": rows, "runtime": found.runtime}
+        _write(report, options.json)  # each set takes minutes: what was measured is not lost
         sys.stdout.write(f"{name}, {key}: {_sentence(means)}\n")
         sys.stdout.flush()
+
+
+def _write(report: Figures, path: Path) -> None:
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def _sentence(means: dict[str, float | None]) -> str:

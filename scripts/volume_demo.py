@@ -67,14 +67,14 @@ class VolumeDemo(Demo):
         self.go(self.here)
         self.dock.panel.segment.perform("tool_box")
         self.drag(first_box(self.truth_here))
-        self.wait(lambda: self.session.proposal is not None, "the model answers", 120)
-        self.picture("volume-1-box.png")
-        self.propagate("volume-2-propagated.png")
+        self.wait(self.is_answered, "the model answers", 120)
+        self.picture("volume-box.png")
+        self.propagate("volume-propagated.png")
         for number in range(CORRECTIONS):
-            self.correct(f"volume-{3 + number}-corrected.png")
+            self.correct(f"volume-corrected{number + 1}.png")
         self.press_enter()
         self.wait(lambda: self.session.state is State.COMMITTED, "the organ is committed", 60)
-        self.picture("volume-5-committed.png")
+        self.picture("volume-committed.png")
         self.store()
         self.viewer.close()
         return 0
@@ -131,8 +131,13 @@ class VolumeDemo(Demo):
         before = self.session.prompt
         place = self.to_screen((point.row, point.column))
         QTest.mouseClick(native, button, Qt.KeyboardModifier.NoModifier, place)
-        self.wait(lambda: self.session.prompt != before, "the click is taken", 20)
-        self.wait(lambda: self.session.proposal.prediction is not None, "the model answers", 60)
+        self.wait(lambda: self.session.prompt != before, "the click is taken", 60)
+        self.wait(self.is_answered, "the model answers", 120)
+
+    def is_answered(self) -> bool:
+        """Tell whether the mask on the screen is the answer to all that was said."""
+        shown = self.session.proposal
+        return shown is not None and shown.prediction is not None and shown.prompt == self.session.prompt
 
     def found(self) -> NDArray[np.bool_]:
         """Return the object in hand in the volume."""

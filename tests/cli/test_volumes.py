@@ -65,7 +65,7 @@ def test_options_that_contradict_each_other(medkd, segmenter, scan, tmp_path):
     alone = medkd("segment", scan[0], "--slice", 5, "--box", "8,9,23,26", "--range", "1,2", "--out", out)
     assert alone.code == 2 and "--propagate" in alone.err
     auto = medkd("segment", scan[0], "--slice", 5, "--auto", "--propagate", "--out", out)
-    assert auto.code == 2 and "--auto" in auto.err
+    assert auto.code == 2 and "--propagate" in auto.err
 
 
 @pytest.fixture
