@@ -59,7 +59,7 @@ class Collecting:
         self._notify = notify
         self._seconds: dict[Mark, float] = {}  # of each mark, after the first
         self._began: float | None = None  # None where the object was not begun before our eyes
-        self._first: NDArray[np.bool_] | None = None
+        self._first: Proposal | None = None
         self._is_open = False
 
     def begin(self) -> None:
@@ -84,7 +84,7 @@ class Collecting:
     def follow_proposal(self, proposal: Proposal | None) -> None:
         """Take note of the model's first answer."""
         if proposal is not None and self._began is not None and self._first is None:
-            self._first = own_mask(proposal)
+            self._first = proposal
 
     def new_id(self) -> str:
         """Return the id of the next correction; empty while nothing is collected."""
@@ -108,7 +108,7 @@ class Collecting:
             proposal.mask,
             label=active.name,
             proposal=own_mask(proposal),
-            first=self._first,
+            first=own_mask(self._first) if self._first is not None else None,
             times=[self._seconds.get(mark) for mark in marks_of(proposal.prompt)],
             id=id,
             value=active.value,
