@@ -44,6 +44,8 @@ EXAMPLES = [
     runs.Warning(message="Small batch.", hint="Use more memory."),
     runs.CheckpointSaved(path="checkpoints/last", step=3),
     runs.ModelExported(id="student", path="model"),
+    runs.Previewed(stage="masks", step=3, path="previews/3.png"),
+    runs.Compared(path="comparison.json", verdict="unclear", forgets=False),
     runs.ItemDone(index=7, status="done", confidence=0.75),
     runs.Finished(summary={"dice": 0.9}),
     runs.Failed(message="No images."),

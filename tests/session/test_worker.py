@@ -62,13 +62,14 @@ def test_one_thread_for_all(owner):
 def test_the_most_urgent_goes_first_and_the_newest_of_its_kind(owner):
     gate, order = threading.Event(), []
     owner.worker.submit(Kind.AHEAD, lambda: gate.wait(5), owner.results.append)
-    for kind in (Kind.AHEAD, Kind.ENCODE, Kind.PREVIEW, Kind.ANSWER):
+    kinds = (Kind.ANSWER, Kind.PREVIEW, Kind.ENCODE, Kind.AHEAD)
+    for kind in reversed(kinds):
         for turn in (1, 2):
             owner.worker.submit(kind, lambda k=kind, t=turn: order.append((k, t)), owner.results.append)
     gate.set()
     for _ in range(4):
         owner.turn()
-    assert order == [(kind, 2) for kind in sorted(Kind)]
+    assert order == [(kind, 2) for kind in kinds] and list(kinds) == sorted(kinds)
     assert len(owner.results) == 4  # what ran first was superseded while it ran
 
 

@@ -93,7 +93,7 @@ def test_a_batch_in_pieces_is_the_same_batch(stream, student):
 
 
 def make_task(student, retain):
-    return RehearsalTask(deepcopy(student), student, retain, frame=64, rounds=2, seed=1)
+    return RehearsalTask(deepcopy(student).requires_grad_(True), student, retain, frame=64, rounds=2, seed=1)
 
 
 def test_only_rehearsed_views_are_held_to_the_old_answers(stream, student):
