@@ -3,6 +3,7 @@
 ``python -m benchmarks.batch --images DIR --model ID --json OUT`` measures what is named by ``--what``:
 
 - ``rate``: the whole batch beside a bare loop over the model on images that are in memory already;
+- ``cost``: the same in seconds of a processor, one thread: what others compute meanwhile matters less;
 - ``workers``: one process with all cores as threads beside a process a core;
 - ``many``: ``--count`` copies of the images; memory from the 500th on, kill -9 at half, and the resume;
 - ``everything``: every file below DIR in one run;
@@ -31,9 +32,10 @@ from napari_medkd import batch, runs
 from napari_medkd.batch import run as running
 from napari_medkd.batch.answer import by_itself, with_boxes
 from napari_medkd.batch.boxes import read_boxes
-from napari_medkd.batch.item import Job
+from napari_medkd.batch.item import Job, segment_item
 from napari_medkd.batch.ledger import read_rows
 from napari_medkd.batch.loading import load
+from napari_medkd.batch.plan import make_plan
 from napari_medkd.batch.scan import scan
 from napari_medkd.errors import MedkdError
 from napari_medkd.io import read_series, read_volume
@@ -71,6 +73,27 @@ def rate(options: argparse.Namespace, folder: Path) -> Figures:
     bare = _bare(config)
     figures = _timed(config)
     return {"bare_images_per_second": bare, **figures, "share": figures["images_per_second"] / bare}
+
+
+def cost(options: argparse.Namespace, folder: Path) -> Figures:
+    """Compare what the bare model and a whole item of the batch take of a processor, image by image."""
+    config = _config(options, folder, _copies(options.images, folder / "images", options.limit))
+    boxes = read_boxes(Path(config.prompts)) if config.prompts else None
+    job = Job(config, "cost", 1)
+    segmenter = load(job)
+    bare, whole = [], []
+    for item in make_plan(config, "cost", "cost", boxes).items:
+        volume = _read([Path(file) for file in item.files])
+        segment_item(item, job, segmenter)  # whatever is made once is made before
+        start = time.process_time()
+        _answer(volume, segmenter, item.boxes, config)
+        middle = time.process_time()
+        segment_item(item, job, segmenter)
+        bare.append(middle - start)
+        whole.append(time.process_time() - middle)
+    segmenter.close()
+    model, all_ = float(np.median(bare)), float(np.median(whole))
+    return {"images": len(bare), "model_seconds": model, "batch_seconds": all_, "share": model / all_}
 
 
 def workers(options: argparse.Namespace, folder: Path) -> Figures:
@@ -162,10 +185,7 @@ def _bare(config: BatchConfig) -> float:
 
     def ask() -> None:
         for name, volume in volumes:
-            if config.prompts:
-                with_boxes(volume, segmenter, boxes[name], 0)
-            else:
-                by_itself(volume, segmenter, config)
+            _answer(volume, segmenter, boxes.get(name, ()), config)
 
     ask()
     start = time.perf_counter()
@@ -173,6 +193,13 @@ def _bare(config: BatchConfig) -> float:
     seconds = time.perf_counter() - start
     segmenter.close()
     return len(volumes) / seconds
+
+
+def _answer(volume: Any, segmenter: Any, boxes: Sequence[Any], config: BatchConfig) -> None:
+    if boxes:
+        with_boxes(volume, segmenter, boxes, 0, config.tile)
+    else:
+        by_itself(volume, segmenter, config)
 
 
 def _timed(config: BatchConfig) -> Figures:
@@ -275,6 +302,7 @@ def _read(files: Sequence[Path]) -> Any:
 
 _WHAT: dict[str, Callable[[argparse.Namespace, Path], Figures]] = {
     "rate": rate,
+    "cost": cost,
     "workers": workers,
     "many": many,
     "everything": everything,

@@ -73,7 +73,11 @@ class BatchConfig(BaseModel):
         False, title="Measure", description="Measure each object: area or volume, diameters, position."
     )
     workers: int = Field(
-        0, ge=0, le=1024, title="Processes", description="Worker processes; 0 takes what was measured best."
+        0,
+        ge=0,
+        le=1024,
+        title="Processes",
+        description="Worker processes; 0 takes one for each core, as far as the memory goes.",
     )
     cluster: str = Field(
         "", title="Cluster", description="Address of a Dask scheduler, or local; empty works without Dask."

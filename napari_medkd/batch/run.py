@@ -112,7 +112,7 @@ def check(config: BatchConfig) -> ModelCard:
 
 
 def default_workers(device: str) -> tuple[int, int]:
-    """Return how many processes, and threads in each, are quickest.
+    """Return how many processes to take, and threads in each.
 
     On a GPU the processes read and write, and share one that runs the model. On a CPU a process for each core
     with one thread each: a network divided among threads waits for the slowest, and while one process reads

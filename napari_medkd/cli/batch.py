@@ -85,7 +85,7 @@ def batch(
         bool, typer.Option("--skip", help="Leave masks alone that were made otherwise or by others.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Processes. [default: what was measured best]")
+        int | None, typer.Option(metavar="N", min=1, help="Processes. [default: one for each core]")
     ] = None,
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS|local", help="Dask scheduler that does the work.")

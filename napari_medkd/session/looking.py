@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_medkd.inference import everything
 from napari_medkd.inference.automatic import chosen_targets
 from napari_medkd.inference.cutout import Cutout, Unit
+from napari_medkd.inference.everything import Effort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Embed = Callable[[Volume, Segmenter, Plane], Embedding]
 
 _TELL = 0.1  # seconds between two words about progress; also what a click waits for at most
+_MANY = 4  # slices of a volume that are asked at as many points as a picture is
+_LESS = Effort(grid=6, spots=60)  # for each slice of more: what one misses its neighbours show
 T = TypeVar("T")
 
 
@@ -103,7 +106,8 @@ def look(places: Sequence[Place], how: How, embed: Embed) -> Iterator[Looked | S
         kinds = _kinds(place, how, embed)
         modality = how.modality or next(iter(kinds), "")
         for plane in place.planes:
-            steps = _on_slice(place.volume, plane, how, modality, embed)
+            effort = Effort() if len(place.planes) <= _MANY else _LESS
+            steps = _on_slice(place.volume, plane, how, modality, embed, effort)
             answers = yield from _paced(steps, done, total)
             done += 1
             is_last = plane == place.planes[-1]
@@ -120,7 +124,7 @@ def _kinds(place: Place, how: How, embed: Embed) -> dict[str, float]:
 
 
 def _on_slice(
-    volume: Volume, plane: Plane, how: How, modality: str, embed: Embed
+    volume: Volume, plane: Plane, how: How, modality: str, embed: Embed, effort: Effort
 ) -> Generator[float, None, tuple[Cutout, ...]]:
     """Look at a slice; yields the share that is done."""
     segmenter = how.segmenter
@@ -128,7 +132,7 @@ def _on_slice(
     if not how.is_asked:
         found = segmenter.propose(embedding, modality)
         return tuple(_cutout(answer, segmenter.card, modality) for answer in found)
-    steps = everything.search(volume, embedding, segmenter)
+    steps = everything.search(volume, embedding, segmenter, effort)
     while True:
         try:
             asked, of = next(steps)

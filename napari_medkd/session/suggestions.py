@@ -93,6 +93,11 @@ class Suggestions:
         return tuple(one for one in self.all if self.status(one.key) is Status.NEW)
 
     @property
+    def resting(self) -> tuple[Suggestion, ...]:
+        """Those that nobody has decided about, without the one that is in hand."""
+        return tuple(one for one in self.new if one.key != self._in_hand)
+
+    @property
     def nothing(self) -> tuple[Nothing, ...]:
         """Which targets are not there, on which slice."""
         return self.review.nothing if self.review is not None else ()
@@ -188,6 +193,7 @@ class Suggestions:
     def take_up(self, key: Key) -> None:
         """Take note that a suggestion is the object in hand now."""
         self._in_hand = key
+        self.changed.emit()
 
     def commit(self, object_id: int) -> None:
         """Take note that the object in hand was committed; it may have been a suggestion."""
@@ -197,8 +203,9 @@ class Suggestions:
 
     def follow_prompt(self, prompt: Prompt | None) -> None:
         """Take note that no object is in hand any more."""
-        if prompt is None:
+        if prompt is None and self._in_hand is not None:
             self._in_hand = None
+            self.changed.emit()
 
     def accept(self, objects: Iterable[tuple[Key, int]]) -> None:
         """Take note of which committed object each suggestion becomes; the step that does it tells."""

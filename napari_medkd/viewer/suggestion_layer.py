@@ -28,7 +28,7 @@ _SHADES = (GREEN, AMBER, RED)
 CHOSEN = (
     2 * len(_SHADES) + 1
 )  # value of its inside; an odd value is an inside, the next one the edge around it
-_CHOSEN_COLOUR = "#ffffff"
+_CHOSEN_COLOUR = "#00d5ff"  # cyan: neither tissue nor any of the shades
 _ALPHA = "26"  # 15 %: the image must be readable under a hundred of them, and under the one that is judged
 
 

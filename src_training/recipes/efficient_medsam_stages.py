@@ -10,7 +10,7 @@ import torch
 
 from napari_medkd.errors import InvalidSetting
 from napari_medkd.models.card import Architecture, Capability, ModelCard, Preprocessing
-from napari_medkd.models.encoders.blueprint import efficientvit_b1, preset
+from napari_medkd.models.encoders.blueprint import efficientvit_b1
 from napari_medkd.models.promptable import build_model
 from napari_medkd.models.store import ModelStore
 from napari_medkd.runs import Metric, Progress, stop_requested
@@ -21,11 +21,11 @@ from src_training.lessons import chosen
 from src_training.losses.logits import dice_and_mask_loss
 from src_training.pretrained import load_answering
 from src_training.recipes.base import Later, Outer, Stage
-from src_training.search.derive import Fitting, scores_of, top
-from src_training.search.found import FOUND, Found, Trajectory, keep, kept
+from src_training.search.derive import scores_of
+from src_training.search.finding import Finder
+from src_training.search.found import COSTS, Found, Priced, Trajectory, kept
 from src_training.search.outcome import Outcome
-from src_training.search.pricing import Pricing, chance, plain
-from src_training.search.settle import TOLERANCE, settle
+from src_training.search.pricing import Pricing
 from src_training.search.supernet import Supernet
 from src_training.tasks.masks import Validation
 from src_training.tasks.prompted import PromptedTask
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from src_training.pictures import Picture
     from src_training.recipes.efficient_medsam import EfficientMedSamConfig
     from src_training.search.derive import Scores
-    from src_training.search.found import Priced
-    from src_training.search.space import Choice, Space
+    from src_training.search.space import Space
 
 _ENCODER, _DECODER = "student.image_encoder", "student.mask_decoder"
 _ALPHA = f"{_ENCODER}.alpha"
@@ -76,6 +75,7 @@ class Making:
             )
         self._teacher = ModelStore().get(config.teacher)
         self._pricing = Pricing(config, context)
+        self._finder = Finder(config, context, self._pricing)
         self._outcome = Outcome(context, self._pricing.stopwatch, config.size)
         self._student: PromptableModel | None = None
 
@@ -98,7 +98,7 @@ class Making:
 
     def model(self) -> tuple[PromptableModel, ModelCard]:
         """Return the student as its stages left it, and its card with what was measured."""
-        found = self._found()
+        found = self._finder.found()
         assert found is not None, "the stages come first"
         card = self._card(found)
         return self._built(found), card.model_copy(update={"metrics": self._outcome.figures()})
@@ -142,89 +142,15 @@ class Making:
             config.search_steps,
             (_ENCODER, _DECODER),
             rates={_ALPHA: config.alpha_rate / config.learning_rate},
-            done=lambda task: self._derive(priced, space, _liked(task)),
+            done=lambda task: self._finder.derive(priced, _liked(task), "search"),
             outer=None if config.joint else outer,
             watch=Trajectory(context.folder, config.search_steps),
         )
 
-    def _derive(self, priced: Priced, space: Space, scores: Scores, how: str = "search") -> None:
-        """Derive an encoder, measure it, and keep what fits."""
-        if not self._context.fabric.is_global_zero:
-            return
-        context = self._context
-        settled = self._settled(priced, space, scores, "derive")
-        found = Found(
-            how=how,
-            encoder=space.plan(settled.choice),
-            choice=settled.choice,
-            predicted=settled.predicted,
-            measured=settled.measured
-            if priced.unit == "ms"
-            else self._pricing.whole(space.plan(settled.choice)),
-            target=priced.target,
-            tries=settled.tries,
-        )
-        if priced.target and abs(settled.measured - priced.target) > TOLERANCE * priced.target:
-            context.warn(
-                f"No encoder of this search came within {TOLERANCE:.0%} of {priced.target:g} {priced.unit}: "
-                "the nearest "
-                f"takes {settled.measured:.3g}.",
-                "Choose other widths, another size, or another target.",
-            )
-        keep(context.folder, FOUND, found)
-
-    def _settled(self, priced: Priced, space: Space, scores: Scores, stage: str) -> Any:
-        fitting = Fitting(space, scores, priced.costs, priced.shared)
-
-        def measure(choice: Choice) -> float:
-            return fitting.cost(choice) if priced.unit != "ms" else self._pricing.whole(space.plan(choice))
-
-        def tell(predicted: float, measured: float) -> None:
-            unit = (priced.unit or "cost").lower()
-            values = {
-                f"predicted_{unit}": predicted,
-                f"measured_{unit}": measured,
-                f"target_{unit}": priced.target,
-            }
-            self._context.write(Metric(stage=stage, step=0, values=values))
-
-        choice = top(space, scores, self._config.keep)
-        return settle(fitting, choice, priced.target, measure, priced.scale, tell)
-
-    def _found(self) -> Found | None:
-        """Return the encoder of this run; a control's is made here, where nothing was searched for."""
-        context, how = self._context, self._config.architecture
-        found = kept(context.folder, FOUND, Found)
-        if found is not None or how == "search":
-            return found
-        with context.fabric.rank_zero_first():
-            if context.fabric.is_global_zero and not self._control(how):
-                return None
-        return kept(context.folder, FOUND, Found)
-
-    def _control(self, how: str) -> bool:
-        """Make the encoder of a control; False where it was asked to stop."""
-        if how in ("random", "fixed"):
-            priced = self._pricing.priced()
-            if priced is None:
-                return False
-            space = self._pricing.space(priced.widths)
-            rng = np.random.default_rng((self._context.spec.seed, 29))
-            self._derive(priced, space, chance(space, rng) if how == "random" else plain(space), how)
-            return True
-        plan = preset(how)
-        took = self._pricing.whole(plan)
-        keep(
-            self._context.folder,
-            FOUND,
-            Found(how=how, encoder=plan, choice={}, predicted=took, measured=took, target=0.0, tries=1),
-        )
-        return True
-
     # --- retraining and distillation ----------------------------------------------------------------------
     def _retrain(self) -> Stage | None:
         config = self._config
-        found = self._found()
+        found = self._finder.found()
         if found is None:
             return None
         card = self._card(found)
@@ -245,7 +171,7 @@ class Making:
 
     def _distil(self) -> Stage | None:
         config, context = self._config, self._context
-        found = self._found()
+        found = self._finder.found()
         if found is None:
             return None
         card = self._card(found)
@@ -310,20 +236,15 @@ class Making:
 
     # --- rivals -------------------------------------------------------------------------------------------
     def _rival(self, name: str) -> Stage | None:
-        priced = self._pricing.priced()
-        if priced is None:
-            return None
         config = self._config
         if name in _KNOWN:
             encoder, options = _KNOWN[name]
             shape = Architecture(encoder=encoder, encoder_options=options, grid=config.size // _CELL)
         else:
-            space = self._pricing.space(priced.widths)
-            number = int(name.rpartition(" ")[2])
-            scores = chance(space, np.random.default_rng((self._context.spec.seed, 31, number)))
-            settled = self._settled(self._at_equal_cost(priced), space, scores, name)
-            options = space.plan(settled.choice).model_dump(mode="json")
-            shape = Architecture(encoder="searched", encoder_options=options, grid=config.size // config.cell)
+            found = self._finder.rival(int(name.rpartition(" ")[2]))
+            if found is None:
+                return None
+            shape = self._card(found).architecture
         card = self._card_of(shape, config.size)
         student = self._with_answering(card)
         kind = "known" if name in _KNOWN else "random"
@@ -337,15 +258,6 @@ class Making:
             done=lambda task: self._note(task, card, name, kind, last=False),
         )
 
-    def _at_equal_cost(self, priced: Priced) -> Priced:
-        """Return the prices with what the encoder of this run costs as the target."""
-        found = self._found()
-        if found is None or priced.target:
-            return priced
-        space = self._pricing.space(priced.widths)
-        fitting = Fitting(space, plain(space), priced.costs, priced.shared)
-        return priced.model_copy(update={"unit": "GMAC", "target": fitting.cost(found.choice)})
-
     # --- what all of them share ---------------------------------------------------------------------------
     def _note(self, task: nn.Module, card: ModelCard, name: str, kind: str, last: bool) -> None:
         """Keep what a network is worth; after the last stage, check the promise and write the page."""
@@ -355,13 +267,15 @@ class Making:
         figures = validate(task.eval()) if validate is not None else {}
         student: Any = task.student
         self._outcome.add(student, name, kind, figures.get("score"))
-        priced = self._pricing.priced()
-        if last and priced is not None:
+        if last:
             if not self._config.rivals:
                 for known, (encoder, options) in _KNOWN.items():
                     self._outcome.measure(known, encoder, options)
-            target = self._config.target_ms
-            self._outcome.conclude(student, card, target, self._pricing.space(priced.widths), priced)
+            # A size of the paper has no costs, since nothing was chosen.
+            nothing = Priced(unit="", widths="paper", costs={}, shared=0)
+            priced = kept(self._context.folder, COSTS, Priced) or nothing
+            space = self._pricing.space(priced.widths)
+            self._outcome.conclude(student, card, self._config.target_ms, space, priced)
 
     def _asking(self, student: PromptableModel, card: ModelCard) -> PromptedTask:
         return PromptedTask(

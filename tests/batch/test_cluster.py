@@ -6,9 +6,9 @@ import signal
 import numpy as np
 import pytest
 
-from napari_medkd.batch.item import Job
+from napari_medkd.batch.item import Job, segment_item
+from napari_medkd.batch.loading import load
 from napari_medkd.batch.plan import make_plan
-from napari_medkd.batch.workers import LocalExecutor
 from napari_medkd.errors import InvalidSetting, ModelUnavailable
 from tests.batch.made import pixels, square
 
@@ -22,22 +22,15 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def workers():
-    """Start workers whose models are elsewhere, as on other computers; returns the cluster."""
-    made = []
-
-    def call(count, home=None):
-        env = {"MEDKD_HOME": str(home)} if home is not None else {}
-        one = distributed.LocalCluster(
-            n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=50, env=env
-        )
-        made.append(one)
-        return one
-
-    yield call
-    for one in made:
-        one.close()
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Two workers whose models are elsewhere, as on other computers; all tests share them."""
+    home = {"MEDKD_HOME": str(tmp_path_factory.mktemp("no models"))}
+    one = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50, env=home
+    )
+    yield one
+    one.close()
 
 
 def never():
@@ -62,15 +55,19 @@ def pictures(images, save, count):
     (images / "broken.png").write_bytes(b"no picture")
 
 
-def test_the_results_are_those_of_this_computer_alone(installed, images, save, config, tmp_path, workers):
+def test_the_results_are_those_of_this_computer_alone(installed, images, save, config, tmp_path, two):
     pictures(images, save, 6)
     here, there = config(measure=True), config(measure=True, target=str(tmp_path / "there"))
     items = make_plan(here, "p", "run", None).items
-    alone = run(LocalExecutor(Job(here, "run", 1), 1, lambda *words: None), items)
+    job = Job(here, "run", 1)
+    segmenter = load(job)
+    alone = [segment_item(item, job, segmenter) for item in items]
     words = []
-    address = workers(2, home=tmp_path / "no models").scheduler_address
     on_cluster = run(
-        cluster.ClusterExecutor(Job(there, "run", 1), address, 0, lambda *said: words.append(said)), items
+        cluster.ClusterExecutor(
+            Job(there, "run", 1), two.scheduler_address, 0, lambda *said: words.append(said)
+        ),
+        items,
     )
     assert told(on_cluster) == told(alone) and len(alone) == 7
     assert words == [("ONNX Runtime, CPU, 1 threads", "")]
@@ -80,15 +77,14 @@ def test_the_results_are_those_of_this_computer_alone(installed, images, save, c
             assert np.array_equal(one, other)
 
 
-def test_what_a_killed_worker_had_in_hand_is_done_by_others(installed, images, save, config, workers):
+def test_what_a_killed_worker_had_in_hand_is_done_by_others(installed, images, save, config, two):
     pictures(images, save, 20)
     wanted = config()
     items = make_plan(wanted, "p", "run", None).items
-    local = workers(2)
-    executor = cluster.ClusterExecutor(Job(wanted, "run", 1), local.scheduler_address, 0, lambda *words: None)
+    executor = cluster.ClusterExecutor(Job(wanted, "run", 1), two.scheduler_address, 0, lambda *words: None)
     found = executor.run(items, never)
     rows = [next(found)]
-    with distributed.Client(local.scheduler_address, set_as_default=False) as client:
+    with distributed.Client(two.scheduler_address, set_as_default=False) as client:
         pid = next(iter(client.run(os.getpid).values()))
     os.kill(pid, signal.SIGKILL)
     rows += found
@@ -111,10 +107,10 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(config, monkeypatch):
         cluster.ClusterExecutor(Job(config(), "run", 1), "tcp://127.0.0.1:9", 0, lambda *words: None)
 
 
-def test_a_model_that_is_not_there_ends_all(images, save, config, workers):
+def test_a_model_that_is_not_there_ends_all(images, save, config, two):
     save(images / "a.png")
     items = make_plan(config(), "p", "run", None).items
     job = Job(config(model="nonesuch"), "run", 1)
-    executor = cluster.ClusterExecutor(job, workers(1).scheduler_address, 0, lambda *words: None)
+    executor = cluster.ClusterExecutor(job, two.scheduler_address, 0, lambda *words: None)
     with pytest.raises(ModelUnavailable, match="nonesuch"):
         run(executor, items)

@@ -151,7 +151,7 @@ class AutoTab:
         if self._shown is None and suggestions.new:
             self._add_layer()
         if self._shown is not None:
-            self._shown.show(self._session.plane, suggestions.new, self.page.review.table.current)
+            self._shown.show(self._session.plane, suggestions.resting, self.page.review.table.current)
 
     def _choose(self) -> None:
         if self._shown is not None:
