@@ -43,8 +43,10 @@ def _look_at(viewer: ViewerModel, low: NDArray[np.float64], high: NDArray[np.flo
     camera, canvas = viewer.scene.camera, np.array(viewer.canvas.size, np.float64)
     middle, size = (low + high) / 2, np.maximum(high - low, 1e-9)
     share = float((size * camera.zoom / canvas).max())
-    if not _SMALL <= share <= _LARGE:
-        camera.zoom = _FITTING * float((canvas / size).min())
     furthest = np.abs(np.array(camera.center)[-2:] - middle) + size / 2
-    if bool((furthest * camera.zoom > _MIDST * canvas).any()):
+    is_out_of_sight = bool((furthest * camera.zoom > _MIDST * canvas).any())
+    is_ill_sized = not _SMALL <= share <= _LARGE
+    if is_ill_sized:
+        camera.zoom = _FITTING * float((canvas / size).min())
+    if is_ill_sized or is_out_of_sight:
         camera.center = (*camera.center[:-2], *middle)
