@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
 
 LOCAL = "local"
+# Without an address dask takes its one known port, and complains where a second cluster runs beside the first.
+WITHOUT_DASHBOARD: dict[str, Any] = {
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+}
 _WAITING = 2  # items a thread of a worker has at hand: one in work, one to go on with
 _CONNECT_SECONDS, _WORKER_SECONDS, _LOOK_SECONDS = 30, 300, 1.0
 _loading = threading.Lock()
@@ -109,7 +114,7 @@ class ClusterExecutor:
         self._cluster = None
         if address == LOCAL:
             self._cluster = LocalCluster(
-                n_workers=workers or None, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                n_workers=workers or None, threads_per_worker=1, silence_logs=50, **WITHOUT_DASHBOARD
             )
         self._client = _connect(self._cluster or address, address)
         self._plugin = f"medkd-{uuid.uuid4().hex}"  # others may use the same scheduler

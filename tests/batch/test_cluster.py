@@ -27,7 +27,7 @@ def two(tmp_path_factory):
     """Two workers whose models are elsewhere, as on other computers; all tests share them."""
     home = {"MEDKD_HOME": str(tmp_path_factory.mktemp("no models"))}
     one = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50, env=home
+        n_workers=2, threads_per_worker=1, silence_logs=50, env=home, **cluster.WITHOUT_DASHBOARD
     )
     yield one
     one.close()

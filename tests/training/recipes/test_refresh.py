@@ -82,7 +82,8 @@ def test_a_run_ends_with_a_package_its_provenance_and_a_comparison(tmp_path: Pat
     assert [(one.kind, one.cases) for one in comparison.sets] == [("corrections", 2), ("replay", 2)]
     assert {"dice@1", "dice", "nsd", "noc85"} == set(comparison.sets[0].figures)
     for one in comparison.worst:
-        assert Image.open(run / one.picture).size[0] > 3 * 100
+        with Image.open(run / one.picture) as picture:
+            assert picture.size[0] > 3 * 100
     card = ModelStore().add(run / "model")
     assert card.parent == CARD.id and card.capabilities == CARD.capabilities
     chain = provenance_of("small-r1")
