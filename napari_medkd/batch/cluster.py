@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
 
 LOCAL = "local"
-# Without an address dask takes its one known port, and complains where a second cluster runs beside the first.
+# Without an address dask takes its one known port, and complains where a second cluster runs beside it.
 WITHOUT_DASHBOARD: dict[str, Any] = {
     "dashboard_address": "127.0.0.1:0",
     "scheduler_kwargs": {"dashboard": False},
