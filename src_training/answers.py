@@ -125,9 +125,9 @@ class AnsweringTeacher:
         boxes = _boxes(seen.objects, numbers, frame.prompt_frame / extent).to(self._device)
         corners = torch.tensor([[TOP_LEFT, BOTTOM_RIGHT]], device=self._device).expand(len(boxes), 2).float()
         logits = self._model.decode(features, boxes, corners)[0][:, :1]
-        where = _brought(where[None, None].float(), self._side)[0, 0]
+        where = brought(where[None, None], self._side)[0, 0]
         where = where / where.mean().clamp(min=1e-9)
-        answers = _brought(logits.float(), self._side)[:, 0].clamp(-_MOST, _MOST)
+        answers = brought(logits, self._side)[:, 0].clamp(-_MOST, _MOST)
         return Answer(
             np.asarray(numbers, np.uint16),
             answers.cpu().numpy().astype(np.float16),
@@ -151,7 +151,9 @@ def _boxes(objects: NDArray[np.uint16], numbers: Sequence[int], scale: float) ->
     return torch.from_numpy((np.asarray(found, np.float32) + 0.5) * scale - 0.5).float()
 
 
-def _brought(maps: Tensor, side: int) -> Tensor:
+def brought(maps: Tensor, side: int) -> Tensor:
+    """Bring maps (B, C, h, h) to another grid: averaged where that is coarser, else interpolated."""
+    maps = maps.float()
     if maps.shape[-1] >= side:
         return functional.adaptive_avg_pool2d(maps, side)
     return functional.interpolate(maps, (side, side), mode="bilinear", align_corners=False)

@@ -112,8 +112,7 @@ class ViewStream:
 
     def batch(self, step: int) -> Batch:
         """Return the batch of one step."""
-        rng = np.random.default_rng((self._seed, step, *self._process))
-        views = [self._view(rng) for _ in range(self._size)]
+        views = self.views(step)
         counts = [len(view.targets) for view in views]
         return Batch(
             torch.stack([normalised(view, self._card) for view in views]),
@@ -121,6 +120,11 @@ class ViewStream:
             torch.repeat_interleave(torch.arange(len(views)), torch.tensor(counts)),
             step,
         )
+
+    def views(self, step: int) -> list[View]:
+        """Return the views of one step, as they are before a network's card is looked at."""
+        rng = np.random.default_rng((self._seed, step, *self._process))
+        return [self._view(rng) for _ in range(self._size)]
 
     def _view(self, rng: Generator) -> View:
         pictures, shares = self._pools[_drawn(self._shares, rng)]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from src_training.answers import brought
 from src_training.automatic import class_scores
 from src_training.batches import normalised
 from src_training.files import write_whole
@@ -144,10 +145,10 @@ class Examiner:
             hidden = taps.take()
         grid, side = self._student.architecture.grid, self._student.architecture.logit_side
         return Known(
-            _brought(class_scores(self._teacher, features), side)[0],
-            _brought(features[0], grid)[0],
+            brought(class_scores(self._teacher, features), side)[0],
+            brought(features[0], grid)[0],
             functional.adaptive_avg_pool2d(view.inside, grid),
-            tuple(_brought(maps, grid)[0] for maps in hidden),
+            tuple(brought(maps, grid)[0] for maps in hidden),
         )
 
 
@@ -159,10 +160,3 @@ def confidence(knowledge: Knowledge, scenes: Sequence[Scene]) -> float:
 
 def _all(known: Known) -> tuple[Tensor, ...]:
     return (known.scores, known.embedding, known.inside, *known.hidden)
-
-
-def _brought(maps: Tensor, side: int) -> Tensor:
-    """Bring (1, C, h, h) maps to another grid: averaged where that is coarser, else interpolated."""
-    if maps.shape[-1] >= side:
-        return functional.adaptive_avg_pool2d(maps.float(), side)
-    return functional.interpolate(maps.float(), (side, side), mode="bilinear", align_corners=False)

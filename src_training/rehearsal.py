@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
     from src_training.pictures import Picture
+    from src_training.views import View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,10 +31,16 @@ class RehearsalBatch(Batch):
         Which objects are of rehearsed images.
     features : tuple of Tensor (B, …)
         The views encoded, where the encoder does not learn; else empty.
+    taught : Tensor (P, h, h), optional
+        A teacher's logits of the corrected objects, where it was asked; 0 for rehearsed ones.
+    hidden : Tensor (V, C, g, g), optional
+        Its embedding of the corrected views, which come first.
     """
 
     rehearsed: Tensor
     features: tuple[Tensor, ...] = ()
+    taught: Tensor | None = None
+    hidden: Tensor | None = None
 
     def pieces(self, count: int) -> list[Batch]:
         """Split into `count` smaller batches, where it has as many views."""
@@ -49,6 +56,8 @@ class RehearsalBatch(Batch):
                     owners=self.owners[mine] - views.start,
                     rehearsed=self.rehearsed[mine],
                     features=tuple(maps[views] for maps in self.features),
+                    taught=self.taught[mine] if self.taught is not None else None,
+                    hidden=self.hidden[views] if self.hidden is not None else None,
                 )
             )
         return parts
@@ -56,9 +65,18 @@ class RehearsalBatch(Batch):
     def to(self, device: torch.device) -> RehearsalBatch:
         """Return it on a device."""
         moved = Batch.to(self, device)
-        features = tuple(maps.to(device).float() for maps in self.features)
+        taught, hidden = (
+            maps.to(device).float() if maps is not None else None for maps in (self.taught, self.hidden)
+        )
         return RehearsalBatch(
-            moved.images, moved.targets, moved.owners, moved.step, self.rehearsed.to(device), features
+            moved.images,
+            moved.targets,
+            moved.owners,
+            moved.step,
+            self.rehearsed.to(device),
+            tuple(maps.to(device).float() for maps in self.features),
+            taught,
+            hidden,
         )
 
 
@@ -91,7 +109,7 @@ class RehearsalStream:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        second = round(share * batch_size) if rehearsed else 0
+        second = min(round(share * batch_size), batch_size - 1) if rehearsed else 0
         self._parts = [
             (is_rehearsed, ViewStream([(pool, 1.0)], card, count, objects, seed + is_rehearsed, rank, world))
             for is_rehearsed, pool, count in (
@@ -111,6 +129,10 @@ class RehearsalStream:
     def batch(self, step: int) -> RehearsalBatch:
         """Return the batch of one step."""
         return joined([(part.batch(step), flag) for flag, part in self._parts], step)
+
+    def corrected(self, step: int) -> list[View]:
+        """Return the corrected views of one step, which are the first of its batch."""
+        return [view for rehearsed, part in self._parts if not rehearsed for view in part.views(step)]
 
 
 def joined(parts: Sequence[tuple[Batch, bool]], step: int) -> RehearsalBatch:

@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 @app.command("start")
 def start(
     method: Annotated[
-        str, typer.Option(metavar="quick|full", help="How: see the guide Learn from corrections.")
+        str, typer.Option(metavar="quick|full|thorough", help="How: see the guide Learn from corrections.")
     ] = "quick",
     model: Annotated[
         str, typer.Option(metavar="ID", help="Model that learns. [default: the one in use]")

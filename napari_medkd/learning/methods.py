@@ -51,6 +51,14 @@ METHODS: tuple[Method, ...] = (
         "refresh",
         {"mode": "full"},
     ),
+    Method(
+        "thorough",
+        "Thorough",
+        "Adapts a large model to your corrections, then has it teach all of the small one: needs LiteMedSAM, "
+        "and half an hour or more without a GPU.",
+        "refresh",
+        {"mode": "thorough", "teacher": "litemedsam"},
+    ),
 )
 
 

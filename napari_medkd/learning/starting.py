@@ -117,6 +117,8 @@ def _frozen(order: Order, folder: Path | None) -> tuple[Path, runs.RunSpec]:
         )
     name, title = next_name(base)
     options = {"name": name, "title": title, **chosen.options, **order.options}
+    if teacher := str(options.get("teacher", "")):
+        ModelStore().get(teacher)  # better said now than after the wait
     with places.open_store() as store:
         places.outbox().deliver(store)
         obstacle = collected(labels=order.labels, store=store).obstacle

@@ -3,6 +3,8 @@
 What the user accepted is the truth. Beside it, images of other kinds are rehearsed, on which the model also
 keeps to what it answered before; afterwards the weights are drawn back towards the old ones as far as the
 validation cases ask for it (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022, section 3).
+The thorough mode does as TS-KD (arXiv 2503.06976): a large model is adapted to the corrections first, and
+what it then sees and answers is learnt, too.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from napari_medkd.errors import InvalidSetting
-from src_training.recipes.base import Recipe, RecipeConfig, Stage, recipes
+from src_training.recipes.base import Later, Recipe, RecipeConfig, Stage, recipes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,17 +28,18 @@ _ANSWERING = ("student.prompt_encoder", "student.mask_decoder")
 _MODES: dict[str, dict[str, Any]] = {
     "quick": {"steps": 60, "learning_rate": 5e-4},
     "full": {"steps": 150, "learning_rate": 3e-4},
+    "thorough": {"steps": 200, "learning_rate": 3e-4, "teacher": "litemedsam"},
 }
 
 
 class RefreshConfig(RecipeConfig):
     """Numbers of the recipe ``refresh``."""
 
-    mode: Literal["quick", "full"] = Field(
+    mode: Literal["quick", "full", "thorough"] = Field(
         "quick",
         title="Mode",
         description="quick teaches what answers clicks, on views that are encoded once; full teaches all of "
-        "the model.",
+        "the model; thorough adapts a teacher first, which then teaches all of the model.",
     )
     steps: int = Field(60, ge=1, le=100_000, title="Steps", description="Updates; more takes longer.")
     learning_rate: float = Field(
@@ -58,7 +61,8 @@ class RefreshConfig(RecipeConfig):
         16,
         ge=1,
         title="Encoded batches",
-        description="Batches of views that the quick mode encodes before it begins; more are more varied.",
+        description="Batches of views that the quick mode encodes, or the thorough mode asks its teacher "
+        "about, before it begins; more are more varied.",
     )
     backbone_rate: float = Field(
         0.3, gt=0, le=1, title="Backbone rate", description="Its learning rate, as a share of the rest."
@@ -71,7 +75,31 @@ class RefreshConfig(RecipeConfig):
         description="Mean overlap that may be lost on rehearsed images for a gain on corrected ones.",
     )
     teacher: str = Field(
-        "", title="Teacher", description="Model whose own finds on the corrected images are learnt, too."
+        "",
+        title="Teacher",
+        description="Model whose own finds on the corrected images are learnt, too; in the thorough mode the "
+        "one that is adapted.",
+    )
+    teacher_steps: int = Field(
+        60, ge=1, title="Teacher's steps", description="Updates of the teacher in the thorough mode."
+    )
+    teacher_batch: int = Field(
+        2, ge=1, le=256, title="Teacher's batch", description="Images in one of these updates."
+    )
+    teacher_rate: float = Field(
+        1e-3, gt=0, le=1, title="Teacher's rate", description="Learning rate of what LoRA adds to it."
+    )
+    taught_weight: float = Field(
+        0.5,
+        ge=0,
+        title="Weight of its answers",
+        description="Of the distance to the adapted teacher's answers, in the thorough mode.",
+    )
+    hidden_weight: float = Field(
+        0.1,
+        ge=0,
+        title="Weight of its embedding",
+        description="Of the distance to what the adapted teacher sees, in the thorough mode.",
     )
     warm_up: float = Field(
         0.1, ge=0, le=1, title="Warm-up", description="Share of the steps in which the rate rises."
@@ -121,13 +149,21 @@ class Refresh(Recipe):
             self._student = ModelStore().build(old.id).float()
         return self._student, _card(config, context, old)
 
-    def stages(self, config: RefreshConfig, context: Context) -> Sequence[Stage]:
-        """Return the one stage."""
-        from src_training.recipes.refresh_stage import learning
+    def stages(self, config: RefreshConfig, context: Context) -> Sequence[Stage | Later]:
+        """Return the one stage, after that of the teacher in the thorough mode."""
+        from src_training.recipes.refresh_stage import NAME, learning
 
         student, card = self.model(config, context)
-        parts = _ANSWERING if config.mode == "quick" else ("student.",)
-        return [learning(config, context, student, card, parts)]
+        if config.mode != "thorough":
+            parts = _ANSWERING if config.mode == "quick" else ("student.",)
+            return [learning(config, context, student, card, parts)]
+        from src_training.recipes.refresh_teacher import AdaptedTeacher
+
+        teacher = AdaptedTeacher(config, context)
+        later = Later(
+            NAME, config.steps, lambda: learning(config, context, student, card, ("student.",), teacher)
+        )
+        return [teacher.stage(), later]
 
 
 def _card(config: RefreshConfig, context: Context, old: ModelCard) -> ModelCard:
@@ -135,11 +171,12 @@ def _card(config: RefreshConfig, context: Context, old: ModelCard) -> ModelCard:
     learning = context.spec.learning
     count = len(learning.corrections) if learning is not None else 0
     learnt = f"{count} corrections of the user" if count else "images of the user"
+    helped = f" and the help of {config.teacher}, adapted to them" if config.mode == "thorough" else ""
     return old.model_copy(
         update={
             "id": config.name,
             "title": config.title,
-            "description": f"{old.title}, refreshed with {learnt}.",
+            "description": f"{old.title}, refreshed with {learnt}{helped}.",
             "parent": old.id,
             "training_data": (*old.training_data, f"{learnt[:1].upper()}{learnt[1:]}. Not published."),
             "metrics": {},

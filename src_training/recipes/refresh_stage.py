@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medkd.runs import Progress, stop_requested
+from src_training.advice import AdvisedStream
 from src_training.interpolation import Interpolation
 from src_training.looking import Look, Pool, Previews
 from src_training.recipes.base import Stage
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from src_training.context import Context
     from src_training.pictures import Picture
     from src_training.recipes.refresh import RefreshConfig
+    from src_training.recipes.refresh_teacher import AdaptedTeacher
 
 NAME = "learning"
 _LOOKED_AT = 2  # batches of each pool at a look
@@ -33,11 +35,13 @@ def learning(
     student: PromptableModel,
     card: ModelCard,
     parts: Sequence[str],
+    teacher: AdaptedTeacher | None = None,
 ) -> Stage:
-    """Build the stage; `parts` are the prefixes of what learns."""
+    """Build the stage; `parts` are the prefixes of what learns, `teacher` the one of the thorough mode."""
     orders = context.spec.learning
     replay = Replay(map(Path, orders.replay if orders is not None else ()), tell=context.warn)
-    rehearsed = [*replay.pictures("train"), *_taught(config, context, card)] if config.rehearsal else []
+    finds = _taught(config, context, card) if teacher is None else []
+    rehearsed = [*replay.pictures("train"), *finds] if config.rehearsal else []
     fabric, seed = context.fabric, context.spec.seed
     stream = RehearsalStream(
         context.pictures,
@@ -51,7 +55,8 @@ def learning(
         fabric.world_size,
     )
     before = deepcopy(student)
-    task = RehearsalTask(student, before, config.retain, **_asking(config, card, seed))
+    advice = teacher.advice(card) if teacher is not None else None
+    task = RehearsalTask(student, before, config.retain, advice=advice, **_asking(config, card, seed))
     chosen_by = context.validation
     if not chosen_by:
         context.warn(
@@ -66,16 +71,20 @@ def learning(
         Pool("replay", replay.pictures("val"), card, *sizes),
         Previews(shown, card, context, NAME),
     )
-    encoded = EncodedStream(stream, student, config.views, seed) if quick else None
+    ahead: EncodedStream | AdvisedStream | None = None
+    if quick:
+        ahead = EncodedStream(stream, student, config.views, seed)
+    elif teacher is not None:
+        ahead = AdvisedStream(stream, teacher.advisor(card), config.views, seed)
     return Stage(
         NAME,
         task,
-        stream if encoded is None else encoded,
+        stream if ahead is None else ahead,
         config.steps,
-        tuple(parts),
+        (*parts, "advice."),
         validate=look,
         rates={"student.image_encoder.backbone": config.backbone_rate},
-        prepare=None if encoded is None else lambda: encoded.prepare(fabric.device, _teller(context)),
+        prepare=None if ahead is None else lambda: ahead.prepare(fabric.device, _teller(context)),
         done=Interpolation(before, look, config.margin, context, NAME, config.steps),
         watch=look.watch,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.advice import Advice
     from src_training.batches import Batch
     from src_training.tasks.masks import Round
 
@@ -36,14 +37,23 @@ class RehearsalTask(MaskTask):
         The same before it began; no part of the task, so that checkpoints hold the student alone.
     retain : float
         Weight of the distance to the old answers on rehearsed views.
+    advice : Advice, optional
+        How what a teacher says of corrected views is learnt, where batches have it.
     **settings
         As of `MaskTask`.
     """
 
     def __init__(
-        self, student: PromptableModel, before: PromptableModel, retain: float, **settings: Any
+        self,
+        student: PromptableModel,
+        before: PromptableModel,
+        retain: float,
+        *,
+        advice: Advice | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(student, **settings)
+        self.advice = advice
         self._before = [before.eval().requires_grad_(False)]  # in a list: not a part of the module
         self._retain = retain
 
@@ -54,21 +64,31 @@ class RehearsalTask(MaskTask):
         return self
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return ``loss``, its part ``retain``, and the mean overlap after the first and the last round."""
+        """Return ``loss``, its parts, and the mean overlap after the first and the last round.
+
+        The parts are ``retain`` on rehearsed views, and where a teacher was asked ``hidden`` and ``taught``.
+        """
         assert isinstance(batch, RehearsalBatch)
         encoded = batch.features or self.student.encode(batch.images)
         rehearsed = torch.nonzero(batch.rehearsed).flatten()
-        if not self._retain or not len(rehearsed):
-            return self.converse(batch, encoded)
-        old = self._old_features(batch, rehearsed)
-        parts: list[Tensor] = []
+        old = self._old_features(batch, rehearsed) if self._retain and len(rehearsed) else []
+        parts: dict[str, list[Tensor]] = {}
 
         def judge(asked: Round) -> Tensor:
-            parts.append(self._distance(asked, old, rehearsed))
-            return self._retain * parts[-1] * (len(rehearsed) / batch.weight)
+            loss = asked.logits.new_zeros(())
+            if old:
+                parts.setdefault("retain", []).append(self._distance(asked, old, rehearsed))
+                loss = loss + self._retain * parts["retain"][-1] * (len(rehearsed) / batch.weight)
+            if self.advice is not None and batch.taught is not None:
+                parts.setdefault("taught", []).append(self.advice.answers(asked.logits[:, 0], batch))
+                loss = loss + self.advice.weight * parts["taught"][-1]
+            return loss
 
         found = self.converse(batch, encoded, judge)
-        return found | {"retain": torch.stack(parts).mean().detach()}
+        if self.advice is not None and batch.hidden is not None:
+            parts["hidden"] = [self.advice.embeddings(encoded[0], batch)]
+            found["loss"] = found["loss"] + self.advice.hidden * parts["hidden"][0]
+        return found | {name: torch.stack(values).mean().detach() for name, values in parts.items()}
 
     @torch.no_grad()
     def answered(self, batch: Batch) -> Tensor:

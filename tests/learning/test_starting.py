@@ -7,7 +7,7 @@ import pytest
 
 from napari_medkd import learning, runs
 from napari_medkd.corrections import places
-from napari_medkd.errors import InvalidSetting, StorageError, UnknownName
+from napari_medkd.errors import InvalidSetting, ModelUnavailable, StorageError, UnknownName
 from src_training.data import ImageMaskFolder
 from src_training.recipes import load
 from tests.corrections.made import make
@@ -77,6 +77,12 @@ def test_a_full_disk_leaves_nothing_behind(corrections, tmp_path, monkeypatch):
     assert list(runs.home().glob("learn-*")) == []
 
 
+def test_a_teacher_that_is_not_installed_is_said_before_anything_is_written(corrections):
+    with pytest.raises(ModelUnavailable, match="'litemedsam' is not installed"):
+        learning.start(learning.Order("thorough", base="medkd-fast"))
+    assert runs.list_runs() == []
+
+
 def test_models_are_counted_up(corrections, tmp_path):
     names = []
     for _ in range(2):
@@ -110,5 +116,5 @@ def test_the_command_asks_for_the_same(monkeypatch):
 
 
 def test_an_unknown_method_lists_the_known():
-    with pytest.raises(UnknownName, match="quick, full"):
+    with pytest.raises(UnknownName, match="quick, full, thorough"):
         learning.method("slow")

@@ -18,6 +18,7 @@ from napari_medkd.runs import Comparison, EventReader, Failed, Learning, RunSpec
 from src_training.__main__ import main
 from src_training.recipes import load
 from tests.training.made import make_set
+from tests.training.made_teacher import install
 from tests.training.test_rehearsal import CARD
 
 if TYPE_CHECKING:
@@ -122,6 +123,35 @@ def test_the_full_mode_teaches_the_encoder_too(tmp_path: Path, monkeypatch: pyte
     new, old = read_state(run / "model" / "model.safetensors"), ModelStore().build(CARD.id).state_dict()
     parts = {name.split(".")[0] for name, value in new.items() if not torch.equal(value, old[name])}
     assert "image_encoder" in parts and "mask_decoder" in parts
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_export")
+def test_the_thorough_mode_adapts_a_teacher_that_teaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("src_training.comparing.compare", lambda context, place: {})
+    monkeypatch.setattr("src_training.interpolation.chosen", lambda found, margin: 1.0)
+    teacher = install(tmp_path)
+    run = make_run(tmp_path / "run", mode="thorough", teacher=teacher.id, teacher_steps=2)
+    assert main([str(run)]) == 0, events(run)[-1]
+    stages = [event.name for event in events(run) if event.kind == "stage"]
+    assert stages == ["teacher", "learning"]
+    adapted, base = read_state(run / "parts" / "teacher.safetensors"), ModelStore().build(teacher.id)
+    moved = {name for name, value in base.state_dict().items() if not torch.equal(value, adapted[name])}
+    assert any("qkv" in name for name in moved) and not any("patch" in name for name in moved)
+    told = [event.values for event in events(run) if event.kind == "metric" and event.stage == "learning"]
+    assert any("taught" in values and "hidden" in values for values in told)
+    assert any("loss" in values and "taught" not in values for values in told), "every other step is its own"
+    new, old = read_state(run / "model" / "model.safetensors"), ModelStore().build(CARD.id).state_dict()
+    parts = {name.split(".")[0] for name, value in new.items() if not torch.equal(value, old[name])}
+    assert "image_encoder" in parts and new.keys() == old.keys()
+
+
+def test_the_thorough_mode_needs_a_teacher(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", mode="thorough", teacher="")
+    assert main([str(run)]) == 2
+    assert "needs a teacher" in events(run)[-1].message
 
 
 def test_a_full_disk_is_a_sentence_and_the_run_can_go_on(
