@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_medkd.errors import MedkdError
 from napari_medkd.inference.automatic import together
 from napari_medkd.inference.cache import EmbeddingCache
+from napari_medkd.session.foreseen import Foreseen
 from napari_medkd.session.lookahead import neighbours
 from napari_medkd.session.sweep import Sweep
 from napari_medkd.session.worker import Kind
@@ -47,6 +48,7 @@ class Answers:
         ] = {}  # what we know a slice by → the cache's key
         self._volume: Volume | None = None
         self._segmenter: Segmenter | None = None
+        self._foreseen: Foreseen | None = None  # the worker's thread alone reads and writes it
 
     def use(self, volume: Volume | None, segmenter: Segmenter | None) -> None:
         """Ask `segmenter` about `volume` from now on; what is under way for others is dropped."""
@@ -85,9 +87,24 @@ class Answers:
 
         def work() -> Prediction:
             embedding = self._embedding(volume, segmenter, prompt.plane)
+            foreseen, self._foreseen = self._foreseen, None
+            if foreseen is not None and foreseen.answers(embedding, prompt, previous):
+                return foreseen.prediction
             return self._decode(segmenter, embedding, prompt, previous)
 
         self._worker.submit(Kind.ANSWER, work, lambda result: done(failure(result) or result))
+
+    def foresee(self, prompt: Prompt, previous: Seen | None) -> None:
+        """Answer a prompt that is likely to be asked next, where its slice is encoded; `ask` finds it done."""
+        volume, segmenter = self._ready()
+
+        def work() -> None:
+            embedding = self._cached(volume, segmenter, prompt.plane)
+            if embedding is not None:
+                prediction = self._decode(segmenter, embedding, prompt, previous)
+                self._foreseen = Foreseen(embedding.key, prompt, previous, prediction)
+
+        self._worker.submit(Kind.FORESEE, work, lambda result: None)  # what fails, fails again when asked
 
     def preview(self, prompt: Prompt, done: Callable[[Prediction | None], None]) -> None:
         """Answer in passing, only where the slice is encoded already; failures are silence."""

@@ -164,6 +164,17 @@ class Current:
         previous = prompting.seen_logits(self.prompt, self.proposal, self.segmenter)
         self.answers.ask(self.prompt, previous, self._on_answer)
 
+    def foresee(self, prompt: Prompt) -> None:
+        """Work out what `prompt` would give, for it may be said in a moment; nothing is shown."""
+        if self.volume is None or self.segmenter is None:
+            return
+        try:
+            prompting.check(prompt, self.volume.shape, self.segmenter)
+        except MedkdError:
+            return  # whoever says it is told
+        previous = prompting.seen_logits(prompt, self.proposal, self.segmenter)
+        self.answers.foresee(prompt, previous)
+
     def preview_of(self, prompt: Prompt | None) -> None:
         """Show in passing what `prompt` would give; None, or one that makes no sense, shows nothing."""
         self.answers.cancel(Kind.PREVIEW)

@@ -211,6 +211,10 @@ class Session(ReviewingSession):
         """
         self._current.preview_of(prompt)
 
+    def foresee(self, prompt: Prompt) -> None:
+        """Let the model begin with a prompt that may be said in a moment; nothing is shown of it."""
+        self._current.foresee(prompt)
+
     def paint(self, where: NDArray[np.bool_], painted: bool) -> None:
         """Paint or erase (rows, columns) pixels of the proposal; they outlive every new answer.
 

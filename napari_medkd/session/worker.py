@@ -19,14 +19,15 @@ class Kind(IntEnum):
     """What a request is for; the smallest number goes first."""
 
     ANSWER = 0
-    PREVIEW = 1
-    CUT = 2
-    ENCODE = 3
-    SWEEP = 4
-    LOOK = 5
-    MEASURE = 6
-    COUNT = 7
-    AHEAD = 8
+    FORESEE = 1
+    PREVIEW = 2
+    CUT = 3
+    ENCODE = 4
+    SWEEP = 5
+    LOOK = 6
+    MEASURE = 7
+    COUNT = 8
+    AHEAD = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)

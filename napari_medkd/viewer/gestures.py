@@ -54,18 +54,26 @@ class Gestures:
             yield from self._move_point(event, grasped)
             return
         positive = event.button == LEFT and "Alt" not in event.modifiers
-        start, moved = np.array(event.pos), False
+        start, position, moved = np.array(event.pos), event.position, False
+        self._foresee(position, positive)
         yield
         while event.type == "mouse_move":
             moved = moved or bool(np.linalg.norm(np.array(event.pos) - start) >= _STILL)
             event.handled = not moved  # beyond a tremble it is a pan, or a zoom with the right button
             yield
         if not moved:
-            self._workspace.act(lambda: self._add_point(event.position, positive))
+            self._workspace.act(lambda: self._workspace.propose(self._with_point(position, positive)))
 
-    def _add_point(self, position: Any, positive: bool) -> None:
+    def _foresee(self, position: Any, positive: bool) -> None:
+        """Let the model begin while the finger is still on the button: that takes as long as an answer."""
+        try:
+            self._workspace.session.foresee(self._with_point(position, positive))
+        except MedkdError:
+            return  # what is wrong is said when the button is let go
+
+    def _with_point(self, position: Any, positive: bool) -> Prompt:
         plane, row, column = self._workspace.locate(position)
-        self._workspace.propose(self._workspace.prompt_on(plane).with_point(Point(row, column, positive)))
+        return self._workspace.prompt_on(plane).with_point(Point(row, column, positive))
 
     def _move_point(self, event: Any, index: int) -> Generator[None, None, None]:
         workspace = self._workspace

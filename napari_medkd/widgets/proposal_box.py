@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel
 
 from napari_medkd.widgets.buttons import IconButton, KeyButton
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_medkd.session.session import Session
+
+
+_PATIENCE_MS = 150  # most answers are there by then, and a frame with "Waiting" would only hold them up
 
 
 class ProposalBox(Section):
@@ -46,6 +49,8 @@ class ProposalBox(Section):
         self._row(self._previous, self._text, self._next)
         self._row(self._commit, self._discard)
         self._row(self._commit_next, self._undo, self._redo)
+        self._waiting = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
+        self._waiting.timeout.connect(self._show)
         links = Links(self)
         for signal in (
             session.proposal_changed,
@@ -76,6 +81,13 @@ class ProposalBox(Section):
         return button
 
     def _on_changed(self, *_: object) -> None:
+        if self._session.prompt is None or self._session.proposal is not None:
+            self._show()
+        elif not self._waiting.isActive():
+            self._waiting.start()
+
+    def _show(self) -> None:
+        self._waiting.stop()
         session, proposal = self._session, self._session.proposal
         self._text.setText(candidate_text(session))
         several = proposal is not None and proposal.candidates > 1

@@ -105,6 +105,42 @@ def test_another_window_asks_again_what_had_no_answer(waiting, worker):
     assert waiting.proposal.mask.sum() == 150
 
 
+# --- answered before it is asked ---
+
+
+def test_what_was_foreseen_is_answered_without_the_model(waiting, worker, segmenter):
+    worker.run()
+    waiting.foresee(LEFT)
+    assert worker.run() is Kind.FORESEE and waiting.proposal is None and waiting.prompt is None
+    waiting.set_prompt(LEFT)
+    assert worker.run() is Kind.ANSWER and waiting.proposal.mask.sum() == 150
+    both = LEFT.with_point(Point(25, 40))
+    waiting.foresee(both)
+    worker.run()
+    waiting.set_prompt(both)
+    worker.run()
+    assert waiting.proposal.mask.sum() == 350 and segmenter.asked == [LEFT, both]
+
+
+def test_what_was_foreseen_answers_nothing_else(waiting, worker, segmenter):
+    waiting.foresee(LEFT)  # nothing is encoded yet
+    worker.run_all()
+    waiting.foresee(LEFT)
+    worker.run()
+    waiting.set_prompt(RIGHT)
+    worker.run()
+    assert waiting.proposal.mask.sum() == 200
+    waiting.set_prompt(LEFT)
+    worker.run()
+    assert waiting.proposal.mask.sum() == 150 and segmenter.asked == [LEFT, RIGHT, LEFT]
+
+
+def test_a_prompt_outside_the_image_is_not_foreseen(waiting, worker):
+    worker.run_all()
+    waiting.foresee(Prompt(PLANE, points=(Point(-5, 3),)))
+    assert not worker.run_all() and waiting.error is None
+
+
 # --- encoding ahead ---
 
 
