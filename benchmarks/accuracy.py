@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.accuracy --data DIR --models medkd-fast litemedsam --json OUT`` asks each model for the
 objects of each set, as ``medkd evaluate`` does, and sets the means beside their goals. With ``--keep`` the
-figures of other models and sets stay in OUT, so that it can be filled by several calls; it is written after
-each set. ``--upstream`` compares LiteMedSAM through our whole path with its authors' own code instead.
+figures of other models, sets and questions stay in OUT, so that it can be filled by several calls; it is
+written after each set. ``--upstream`` compares LiteMedSAM through our whole path with its authors' own code instead.
 """
 
 from __future__ import annotations
@@ -100,8 +100,10 @@ def _measure(segmenter: Segmenter, options: argparse.Namespace, report: Figures)
         found = {
             kind: evaluate(segmenter, [folder], question, options.limit)
             for kind, question in QUESTIONS.items()
+            if kind in options.questions
         }
-        one["sets"][set_name] = {kind: _figures(kind, each) for kind, each in found.items()}
+        kept = one["sets"].get(set_name, {})
+        one["sets"][set_name] = kept | {kind: _figures(kind, each) for kind, each in found.items()}
         one["means"] = {key: _number(value) for key, value in means(one["sets"]).items()}
         _write(report, options.json)
         _write_rows(options.rows, name, set_name, found)
@@ -161,7 +163,7 @@ def _write_rows(
 
 def _line(figures: Figures) -> str:
     """Say one set in a line."""
-    box, click, noisy = (figures[kind] for kind in QUESTIONS)
+    box, click, noisy = (figures.get(kind, {}) for kind in QUESTIONS)
     parts = [f"box {_mean(box, 'dice')} (filled {_mean(box, 'filled_box.dice')})"]
     if "unanswered" in click:
         return f"{parts[0]}, {click['unanswered']}"
@@ -190,7 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runtime", choices=("auto", "onnx", "torch"))
     parser.add_argument("--limit", type=int, help="only the first N cases of each set")
     parser.add_argument("--json", type=Path, help="report to write")
-    parser.add_argument("--keep", action="store_true", help="keep the other models and sets of that report")
+    parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
+    parser.add_argument("--keep", action="store_true", help="keep the other figures of that report")
     parser.add_argument("--rows", type=Path, help="folder for a report with every object of each question")
     parser.add_argument("--upstream", action="store_true", help="compare with LiteMedSAM's own code")
     return parser
