@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from src_training.diffusion.network import TIMES, velocity_error
+from src_training.picture_batch import PictureBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ _LOOKED_AT = 4  # batches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NoiseBatch:
+class NoiseBatch(PictureBatch):
     """Pictures and the noise that each is to be freed of.
 
     Parameters
@@ -35,21 +36,6 @@ class NoiseBatch:
     images: Tensor
     noise: Tensor
     times: Tensor
-
-    @property
-    def weight(self) -> int:
-        """What a piece counts for in the mean over a batch: its pictures."""
-        return len(self.images)
-
-    def pieces(self, count: int) -> list[NoiseBatch]:
-        """Split into `count` smaller batches, where it has as many pictures."""
-        count = min(count, len(self.images))
-        parts = (torch.tensor_split(values, count) for values in (self.images, self.noise, self.times))
-        return [NoiseBatch(*part) for part in zip(*parts, strict=True)]
-
-    def to(self, device: torch.device) -> NoiseBatch:
-        """Return it on a device."""
-        return NoiseBatch(self.images.to(device), self.noise.to(device), self.times.to(device))
 
 
 class NoiseStream:

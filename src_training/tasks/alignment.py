@@ -16,6 +16,7 @@ from src_training.batches import normalised
 from src_training.hidden import blocks, places, width
 from src_training.losses.alignment import hidden_loss, prediction_loss
 from src_training.losses.features import feature_loss
+from src_training.picture_batch import PictureBatch
 from src_training.views import View, cut
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AlignmentBatch:
+class AlignmentBatch(PictureBatch):
     """Whole pictures and what the teacher knows of them.
 
     Parameters
@@ -53,26 +54,6 @@ class AlignmentBatch:
     embedding: Tensor
     inside: Tensor
     hidden: tuple[Tensor, ...]
-
-    @property
-    def weight(self) -> int:
-        """What a piece counts for in the mean over a batch: its pictures."""
-        return len(self.images)
-
-    def pieces(self, count: int) -> list[AlignmentBatch]:
-        """Split into `count` smaller batches, where it has as many pictures."""
-        count = min(count, len(self.images))
-        every = (self.images, self.scores, self.embedding, self.inside, *self.hidden)
-        parts = zip(*(torch.tensor_split(maps, count) for maps in every), strict=True)
-        return [AlignmentBatch(a, b, c, d, tuple(rest)) for a, b, c, d, *rest in parts]
-
-    def to(self, device: torch.device) -> AlignmentBatch:
-        """Return it on a device, in the order of pixels in which convolutions are fastest."""
-        images = self.images.to(device, memory_format=torch.channels_last)
-        scores, embedding, inside, *hidden = (
-            maps.to(device) for maps in (self.scores, self.embedding, self.inside, *self.hidden)
-        )
-        return AlignmentBatch(images, scores, embedding, inside, tuple(hidden))
 
 
 class AlignmentStream:

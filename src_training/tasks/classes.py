@@ -15,6 +15,7 @@ from src_training.augment import changed
 from src_training.automatic import class_scores
 from src_training.batches import normalised
 from src_training.losses.segmentation import segmentation_loss
+from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
 from src_training.views import View, cut, turned
 
@@ -36,7 +37,7 @@ _CROPPED, _SMALLEST = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClassBatch:
+class ClassBatch(PictureBatch):
     """Pictures and how much of each cell belongs to each class.
 
     Parameters
@@ -52,22 +53,6 @@ class ClassBatch:
     images: Tensor
     shares: Tensor
     inside: Tensor
-
-    @property
-    def weight(self) -> int:
-        """What a piece counts for in the mean over a batch: its pictures."""
-        return len(self.images)
-
-    def pieces(self, count: int) -> list[ClassBatch]:
-        """Split into `count` smaller batches, where it has as many pictures."""
-        count = min(count, len(self.images))
-        parts = (torch.tensor_split(maps, count) for maps in (self.images, self.shares, self.inside))
-        return [ClassBatch(*part) for part in zip(*parts, strict=True)]
-
-    def to(self, device: torch.device) -> ClassBatch:
-        """Return it on a device, in the order of pixels in which convolutions are fastest."""
-        images = self.images.to(device, memory_format=torch.channels_last)
-        return ClassBatch(images, self.shares.to(device), self.inside.to(device))
 
 
 class ClassStream:

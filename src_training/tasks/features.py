@@ -12,6 +12,7 @@ from torch import nn
 from src_training.augment import changed
 from src_training.batches import normalised
 from src_training.losses.features import feature_loss
+from src_training.picture_batch import PictureBatch
 from src_training.views import View, cut, stretched
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FeatureBatch:
+class FeatureBatch(PictureBatch):
     """Whole pictures and what the teacher's encoder made of them.
 
     Parameters
@@ -46,24 +47,6 @@ class FeatureBatch:
     embeddings: Tensor
     inside: Tensor
     numbers: Tensor
-
-    @property
-    def weight(self) -> int:
-        """What a piece counts for in the mean over a batch: its pictures."""
-        return len(self.images)
-
-    def pieces(self, count: int) -> list[FeatureBatch]:
-        """Split into `count` smaller batches, where it has as many pictures."""
-        count = min(count, len(self.images))
-        whole = (self.images, self.embeddings, self.inside, self.numbers)
-        parts = (torch.tensor_split(maps, count) for maps in whole)
-        return [FeatureBatch(*part) for part in zip(*parts, strict=True)]
-
-    def to(self, device: torch.device) -> FeatureBatch:
-        """Return it on a device, in the order of pixels in which convolutions are fastest."""
-        images = self.images.to(device, memory_format=torch.channels_last)
-        rest = (maps.to(device) for maps in (self.embeddings, self.inside, self.numbers))
-        return FeatureBatch(images, *rest)
 
 
 class FeatureStream:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from src_training.losses.reconstruction import patches, reconstruction_loss
+from src_training.picture_batch import PictureBatch
 from src_training.tasks.classes import drawn, stacked
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MaskedBatch:
+class MaskedBatch(PictureBatch):
     """Pictures, and the order in which their patches are hidden.
 
     Parameters
@@ -49,21 +50,6 @@ class MaskedBatch:
     images: Tensor
     order: Tensor
     inside: Tensor
-
-    @property
-    def weight(self) -> int:
-        """What a piece counts for in the mean over a batch: its pictures."""
-        return len(self.images)
-
-    def pieces(self, count: int) -> list[MaskedBatch]:
-        """Split into `count` smaller batches, where it has as many pictures."""
-        count = min(count, len(self.images))
-        parts = (torch.tensor_split(maps, count) for maps in (self.images, self.order, self.inside))
-        return [MaskedBatch(*part) for part in zip(*parts, strict=True)]
-
-    def to(self, device: torch.device) -> MaskedBatch:
-        """Return it on a device."""
-        return MaskedBatch(self.images.to(device), self.order.to(device), self.inside.to(device))
 
 
 class MaskedStream:

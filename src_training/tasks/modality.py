@@ -14,6 +14,7 @@ from src_training.augment import changed
 from src_training.batches import normalised
 from src_training.clicks import Conversation
 from src_training.losses.masks import focal_loss, overlap, soft_dice_loss
+from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
 from src_training.views import View, cut, turned
 
@@ -40,7 +41,7 @@ _SCORE = 0.1  # weight of the error of the predicted overlap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModalityBatch:
+class ModalityBatch(PictureBatch):
     """Views of several kinds of image.
 
     Parameters
@@ -59,22 +60,6 @@ class ModalityBatch:
     shares: Tensor
     kinds: Tensor
     step: int
-
-    @property
-    def weight(self) -> int:
-        """What a piece counts for in the mean over a batch: its views."""
-        return len(self.images)
-
-    def pieces(self, count: int) -> list[ModalityBatch]:
-        """Split into `count` smaller batches, where it has as many views."""
-        count = min(count, len(self.images))
-        parts = (torch.tensor_split(maps, count) for maps in (self.images, self.shares, self.kinds))
-        return [ModalityBatch(a, b, c, self.step) for a, b, c in zip(*parts, strict=True)]
-
-    def to(self, device: torch.device) -> ModalityBatch:
-        """Return it on a device, in the order of pixels in which convolutions are fastest."""
-        images = self.images.to(device, memory_format=torch.channels_last)
-        return ModalityBatch(images, self.shares.to(device), self.kinds.to(device), self.step)
 
 
 class ModalityStream:
