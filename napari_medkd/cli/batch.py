@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from napari_medkd.cli.options import Device, Runtime, Window
 from napari_medkd.errors import InvalidSetting, UnreadableFile
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def batch(
     ] = None,
     modality: Annotated[
         str | None,
-        typer.Option(metavar="M", help="What kind of image all are, for a model that tells them apart."),
+        typer.Option(metavar="M", help="What kind of image all are, for a model of several. [default: auto]"),
     ] = None,
     prompt_file: Annotated[
         Path | None,
@@ -54,10 +55,7 @@ def batch(
         Literal["z", "y", "x"] | None,
         typer.Option(metavar="z|y|x", help="Axis across which the slices of volumes lie. [default: z]"),
     ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(metavar="LOW,HIGH", help="Stored values shown black and white. [default: guessed]"),
-    ] = None,
+    window: Window = None,
     threshold: Annotated[
         float | None,
         typer.Option(metavar="P", help="Probability that makes a pixel part of it. [default: the model's]"),
@@ -90,11 +88,8 @@ def batch(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS|local", help="Dask scheduler that does the work.")
     ] = None,
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = None,
-    runtime: Annotated[
-        Literal["auto", "onnx", "torch"] | None,
-        typer.Option(metavar="auto|onnx|torch", help="What runs the model."),
-    ] = None,
+    device: Device = None,
+    runtime: Runtime = None,
     run: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Folder of the run. [default: a new one, see runs list]"),
@@ -114,6 +109,8 @@ def batch(
     command again does only what is not done: after an interruption, or when images were added. Exit code 2
     where an image failed; the report says which and why.
     """
+    from napari_medkd.cli import watching
+
     given = {
         "source": _absolute(source), "target": _absolute(target), "model": model, "modality": modality,
         "prompts": _absolute(prompt_file), "pattern": tuple(pattern) if pattern else None, "format": format,
@@ -123,7 +120,8 @@ def batch(
     }  # fmt: skip
     given = {key: value for key, value in given.items() if value is not None}
     handle = _start(given, run) if resume is None else _resume(resume, given)
-    interrupted = False if detach else _follow(handle)
+    stopping = "Stopping after the images in hand."
+    interrupted = not detach and watching.follow(handle, stopping, _STOP_SECONDS, json=True)
     _report(handle, json, detach)
     if interrupted:
         raise typer.Exit(_INTERRUPTED)
@@ -165,26 +163,6 @@ def _resume(name: str, given: dict[str, Any]) -> "RunHandle":
     if recipe != batch.RECIPE:
         raise InvalidSetting(f"{name} is no batch but a training.", f"Use: medkd train --resume --out {name}")
     return batch.resume(folder)
-
-
-def _follow(handle: "RunHandle") -> bool:
-    """Show the run until it ends; True where Ctrl+C stopped it. A second Ctrl+C ends it at once."""
-    from napari_medkd.cli.output import say
-    from napari_medkd.cli.watching import conclude, watch
-
-    interrupted = False
-    try:
-        say(f"Run {handle.id} in {handle.folder}")
-        status = watch(handle)
-    except KeyboardInterrupt:
-        interrupted = True
-        say("Stopping after the images in hand. Ctrl+C again ends it at once.")
-        try:
-            status = handle.stop(wait=_STOP_SECONDS)
-        except KeyboardInterrupt:
-            status = handle.stop(wait=0)
-    conclude(handle, status, json=True)
-    return interrupted and status == "stopped"
 
 
 def _report(handle: "RunHandle", json: bool, detached: bool) -> None:

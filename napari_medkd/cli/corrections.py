@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from napari_medkd.cli.options import Json
+
 if TYPE_CHECKING:
     from napari_medkd.corrections.query import Query
     from napari_medkd.corrections.record import Record
@@ -36,7 +38,6 @@ PartOption = Annotated[
     Literal["training", "validation", "held-out"] | None,
     typer.Option("--part", metavar="training|validation|held-out", help="Only cases that are for this."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from napari_medkd.cli.options import Device, Runtime
 from napari_medkd.errors import InvalidPrompt, StorageError
 
 if TYPE_CHECKING:
@@ -84,11 +85,8 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the noise and the intervals.")] = 0,
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = None,
-    runtime: Annotated[
-        Literal["auto", "onnx", "torch"] | None,
-        typer.Option(metavar="auto|onnx|torch", help="What runs the model."),
-    ] = None,
+    device: Device = None,
+    runtime: Runtime = None,
     json: Annotated[
         Path | None,
         typer.Option(

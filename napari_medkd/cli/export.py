@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from napari_medkd.cli.options import Json, ModelId
+
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="ID", help="Model id; see medkd models list.")],
+    model: ModelId,
     format_: Annotated[
         Literal["onnx"], typer.Option("--format", metavar="onnx", help="What to write.")
     ] = "onnx",
@@ -15,7 +17,7 @@ def export(
         Path | None,
         typer.Option("--out", "-o", metavar="FOLDER", help="Also write a package for another computer here."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Export a model to ONNX and compare the two.
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_medkd.cli.options import Frame, Json, Series
+
 if TYPE_CHECKING:
     from napari_medkd.cli.reports import InfoReport, WindowReport
     from napari_medkd.core.volume import Volume
@@ -12,17 +14,9 @@ if TYPE_CHECKING:
 
 def info(
     image: Annotated[Path, typer.Argument(help="Image file, or the folder of a DICOM series.")],
-    frame: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=0, help="Time point, channel or page to read. [default: the first; all pages]"
-        ),
-    ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="DICOM series of a folder: its number or UID. [default: the largest]"),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    frame: Frame = None,
+    series: Series = None,
+    json: Json = False,
 ) -> None:
     """Say how an image is understood; no patient is named."""
     from napari_medkd.cli.output import print_facts, print_json

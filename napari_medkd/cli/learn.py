@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_medkd.cli.options import Json
+
 if TYPE_CHECKING:
     from napari_medkd.learning import LearningRun, Order
     from napari_medkd.runs import Comparison
@@ -15,7 +17,6 @@ Run = Annotated[
     str,
     typer.Argument(metavar="[RUN]", help="Id of a run, or its folder. [default: the newest that learns]"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("start")

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_medkd.cli.options import Json, ModelId
+
 if TYPE_CHECKING:
     from napari_medkd.cli.reports import ModelReport
 
 app = typer.Typer(name="models", help="List, get and choose models.")
-
-Id = Annotated[str, typer.Argument(metavar="ID", help="Model id; see medkd models list.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")
@@ -32,7 +31,7 @@ def list_models(json: Json = False) -> None:
 
 
 @app.command("show")
-def show(model: Id, json: Json = False) -> None:
+def show(model: ModelId, json: Json = False) -> None:
     """Show one model: what it is, where it comes from, what it may be used for."""
     from napari_medkd.cli.library import one_model
 
@@ -41,7 +40,7 @@ def show(model: Id, json: Json = False) -> None:
 
 @app.command("fetch")
 def fetch(
-    model: Id,
+    model: ModelId,
     accept: Annotated[
         bool, typer.Option("--accept-licence", help="Agree to a licence that forbids commercial use.")
     ] = False,
@@ -98,7 +97,7 @@ def add(
 
 
 @app.command("remove")
-def remove(model: Id) -> None:
+def remove(model: ModelId) -> None:
     """Delete the files of an installed model."""
     from napari_medkd.cli.output import say
     from napari_medkd.models.store import ModelStore

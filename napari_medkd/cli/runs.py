@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from napari_medkd.cli.options import Json
+
 app = typer.Typer(name="runs", help="List, watch and stop runs.")
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or its folder; see medkd runs list.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")

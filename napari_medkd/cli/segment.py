@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from napari_medkd.cli.options import Device, Frame, Json, Runtime, Series, Window
 from napari_medkd.errors import InvalidPrompt, StorageError
 
 if TYPE_CHECKING:
@@ -81,30 +82,16 @@ def segment(
             help="With --propagate: the slices that it may be followed to, both inside: a box in 3-D.",
         ),
     ] = None,
-    frame: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=0, help="Time point, channel or page to read. [default: the first; all pages]"
-        ),
-    ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="DICOM series of a folder: its number or UID. [default: the largest]"),
-    ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(metavar="LOW,HIGH", help="Stored values shown black and white. [default: guessed]"),
-    ] = None,
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = None,
-    runtime: Annotated[
-        Literal["auto", "onnx", "torch"] | None,
-        typer.Option(metavar="auto|onnx|torch", help="What runs the model."),
-    ] = None,
+    frame: Frame = None,
+    series: Series = None,
+    window: Window = None,
+    device: Device = None,
+    runtime: Runtime = None,
     overlay: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Also draw the slice with contour and prompts.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Segment one object on one slice into a mask file, or with --auto or --everything all that is found.
 

@@ -25,22 +25,9 @@ def need_torch() -> None:
 
 def follow(handle: RunHandle, json: bool) -> None:
     """Show the run until it ends; Ctrl+C asks it to stop, a second one ends it at once."""
-    from napari_medkd.cli.output import say
-    from napari_medkd.cli.watching import conclude, watch
+    from napari_medkd.cli import watching
 
-    interrupted = False
-    try:
-        say(f"Run {handle.id} in {handle.folder}")
-        status = watch(handle)
-    except KeyboardInterrupt:
-        interrupted = True
-        say("Stopping: the run saves a checkpoint first. Ctrl+C again ends it at once.")
-        try:
-            status = handle.stop(wait=_SAVE_SECONDS)
-        except KeyboardInterrupt:
-            status = handle.stop(wait=0)
-    conclude(handle, status, json)
-    if interrupted and status == "stopped":
+    if watching.follow(handle, "Stopping: the run saves a checkpoint first.", _SAVE_SECONDS, json):
         raise typer.Exit(_INTERRUPTED)
 
 

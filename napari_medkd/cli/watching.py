@@ -125,6 +125,26 @@ class Lines:
             self._write(sentence)
 
 
+def follow(handle: runs.RunHandle, stopping: str, patience: float, json: bool) -> bool:
+    """Show the run until it ends, and how it ended; tells whether Ctrl+C stopped it.
+
+    Ctrl+C says `stopping` and waits `patience` seconds for the end; a second one ends the run at once.
+    """
+    interrupted = False
+    try:
+        say(f"Run {handle.id} in {handle.folder}")
+        status = watch(handle)
+    except KeyboardInterrupt:
+        interrupted = True
+        say(f"{stopping} Ctrl+C again ends it at once.")
+        try:
+            status = handle.stop(wait=patience)
+        except KeyboardInterrupt:
+            status = handle.stop(wait=0)
+    conclude(handle, status, json)
+    return interrupted and status == "stopped"
+
+
 def conclude(handle: runs.RunHandle, status: runs.Status, json: bool) -> None:
     """Say how a run ended.
 
