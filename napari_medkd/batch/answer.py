@@ -39,6 +39,8 @@ class Answer:
         What the values stand for.
     modality : str
         What kind of image it was taken for.
+    notes : tuple of str
+        What was chosen in answering, for people.
     found, empty : list of (float, int)
         Score and pixels of each mask; score of each empty one.
     """
@@ -46,6 +48,7 @@ class Answer:
     labels: NDArray[Any]
     names: dict[int, str]
     modality: str
+    notes: tuple[str, ...] = ()
     found: list[tuple[float, int]] = field(default_factory=list)
     empty: list[float] = field(default_factory=list)
 
@@ -105,16 +108,23 @@ def with_boxes(
 
 
 def by_itself(volume: Volume, segmenter: Segmenter, config: BatchConfig) -> Answer:
-    """Let a model find what it looks for on every slice, and tidy the parts of a volume."""
+    """Let a model find what it looks for on every slice, and tidy the parts of a volume.
+
+    Raises
+    ------
+    InvalidSetting
+        Where it is another kind of image than the model knows.
+    """
     card, axis = segmenter.card, "zyx".index(config.axis)
     modality = kinds.said(volume, config.modality, card)
+    notes = kinds.GUESSED if modality is None else ()
     if modality is None:
         middle = _middle(volume, axis, segmenter, config.tile)
         told = next(iter(segmenter.modality_of(middle)), "")
         modality = told or kinds.likeliest(segmenter.propose(middle), card)
     chosen = automatic.chosen_targets(card, modality)
     names = {index + 1: card.targets[index].name for index in chosen}
-    answer = Answer(_blank(volume, np.uint8), names, modality)
+    answer = Answer(_blank(volume, np.uint8), names, modality, notes)
     for index in range(volume.shape[axis]):
         plane = Plane(axis, index)
         if _is_large(volume, plane, config.tile):
@@ -213,10 +223,11 @@ def check_model(card: ModelCard, has_boxes: bool) -> None:
     """Raise `InvalidPrompt` where a model cannot do a batch as it was asked for."""
     if has_boxes and "box" not in card.capabilities:
         raise InvalidPrompt(
-            f"{card.title} takes no boxes.", "Leave out --prompt-file, or choose another model."
+            f"{card.title} takes no boxes.",
+            "Leave out the table of boxes (--prompt-file), or choose another model.",
         )
     if not has_boxes and "auto" not in card.capabilities:
         raise InvalidPrompt(
             f"{card.title} finds nothing by itself.",
-            "Give the boxes with --prompt-file, or choose a model that has auto among its prompts.",
+            "Give a table of boxes (--prompt-file), or choose a model that has auto among its prompts.",
         )

@@ -80,7 +80,7 @@ def segment_item(item: Item, job: Job, segmenter: Segmenter) -> Row:
         done = row.model_copy(
             update={
                 "reason": "There is not enough memory for it.",
-                "hint": "Use fewer processes: --workers 1.",
+                "hint": "Use fewer processes (--workers 1).",
             }
         )
     except Exception as error:  # one image must not stop the others; where it happened names no patient
@@ -118,7 +118,7 @@ def _segment(item: Item, job: Job, segmenter: Segmenter, row: Row) -> Row:
             "confidence": found.confidence,
             "classes": measures.classes(found.labels, found.names, geometry),
             "measures": measures.measure(found.labels, found.names, geometry) if config.measure else (),
-            "notes": volume.notes,
+            "notes": (*volume.notes, *found.notes),
             "read_seconds": read_seconds,
             **pictures,
         }

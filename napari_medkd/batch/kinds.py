@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
 
 AUTO = "auto"
+GUESSED: tuple[str, ...] = ("The kind of image is the model's guess.",)
 # DICOM's codes (and ours for volumes) → the words that public data sets use.
 _WORDS = {
     "CT": "ct",
@@ -50,6 +51,11 @@ def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
     """Return the kind of an image as far as user, model or file say it; None where they leave it open.
 
     ``""`` stands for any kind: the model does not tell them apart.
+
+    Raises
+    ------
+    InvalidSetting
+        The file says what it is, and the model knows other kinds only: whatever it finds would be wrong.
     """
     kinds = known(card)
     if not kinds:
@@ -59,6 +65,11 @@ def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
     if len(kinds) == 1:
         return kinds[0]
     word = _WORDS.get(volume.modality, volume.modality.lower())
+    if word not in kinds and volume.modality in _WORDS:
+        raise InvalidSetting(
+            f"It is of the kind {word}, and {card.title} knows {', '.join(kinds)} only.",
+            "Choose another model, or say which of these to take it for (--modality; Kind in the Batch tab).",
+        )
     return word if word in kinds else None
 
 

@@ -29,6 +29,7 @@ td { overflow-wrap: anywhere; }
 .case img { background: #000; display: block; height: 14rem; object-fit: contain; width: 100%; }
 .case div { padding: .5rem .75rem; overflow-wrap: anywhere; }
 .case dl { display: grid; gap: 0 .75rem; grid-template-columns: auto 1fr; margin: .4rem 0 0; }
+.note { font-size: .85em; margin: .4rem 0 0; opacity: .75; }
 dt { opacity: .75; } dd { margin: 0; }
 .key { border-radius: 2px; display: inline-block; height: .7em; margin-right: .35em; width: .7em; }
 .failed { color: var(--bad); } .low { color: var(--unsure); } .high { color: var(--good); }
@@ -128,12 +129,13 @@ def _case(row: Row) -> str:
         ("Confidence", _confidence(row.confidence)),
         *((_named(c, row), _size(c, row)) for c in row.classes),
     ]
+    facts += [("Objects", f"{len(row.measures):,}")] if row.measures else []
     facts += [("Longest diameter", _diameters(row.measures))] if row.measures else []
     facts += [("Modality", escape(row.modality))] if row.modality else []
     listed = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in facts)
     return (
         f'<div class="case">{image}<div><a href="{_url(row.output)}">{escape(row.name)}</a>'
-        f"<dl>{listed}</dl></div></div>\n"
+        f"<dl>{listed}</dl>{_notes(row)}</div></div>\n"
     )
 
 
@@ -172,8 +174,12 @@ def _diameters(measures: Iterable[Measure]) -> str:
     """Say the longest diameters of the largest objects."""
     largest = sorted(measures, key=lambda one: -one.voxels)
     said = ", ".join(f"{one.longest_diameter:,.1f}" for one in largest[:_LONGEST])
-    more = f" and {len(largest) - _LONGEST} more" if len(largest) > _LONGEST else ""
-    return f"{said} {largest[0].unit}{more}"
+    of = " (of the largest)" if len(largest) > _LONGEST else ""
+    return f"{said} {largest[0].unit}{of}"
+
+
+def _notes(row: Row) -> str:
+    return f'<p class="note">{escape(" ".join(row.notes))}</p>' if row.notes else ""
 
 
 def _link(name: str) -> str:

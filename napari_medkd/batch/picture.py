@@ -63,10 +63,12 @@ def draw(volume: Volume, labels: NDArray[Any], plane: Plane, side: int) -> Image
     every = slice(None, None, max(1, max(plane.shape(volume.shape)) // (2 * side)))
     values, mask = volume.part(plane, every, every), labels[plane.slicing()][every, every]
     seen = values if volume.is_rgb and values.dtype == np.uint8 else volume.window.to_uint8(values)
-    picture = seen if seen.ndim == 3 else np.repeat(seen[..., np.newaxis], 3, axis=2)
     size = _size(mask.shape, volume.geometry.plane_spacing(plane), side)
-    shown = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)).copy()
-    classes = np.asarray(Image.fromarray(mask.astype(np.int32)).resize(size, Image.Resampling.NEAREST))
+    # The gap makes a large picture smaller quickly first; grey becomes colour when it is small.
+    small = Image.fromarray(seen).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+    shown = np.array(small.convert("RGB"))
+    plain = mask if mask.dtype == np.uint8 else mask.astype(np.int32)
+    classes = np.asarray(Image.fromarray(plain).resize(size, Image.Resampling.NEAREST))
     _tint(shown, classes)
     flipped = shown[_as_viewed(volume.geometry, plane)]
     return Image.fromarray(np.ascontiguousarray(flipped))

@@ -105,7 +105,6 @@ def make_plan(
     found = scan(Path(config.source), config.pattern, Path(config.target), tell)
     if not found.sources and not found.no_images:
         raise _nothing(config, found)
-    remarks = _remarks(found, config.format)
     skipped = [_row(name, run, f"It is not an image but {kind}.", "") for name, kind in found.no_images]
     asked, unknown = ({}, []) if boxes is None else _assign(boxes, found.sources)
     if boxes is not None and not asked:
@@ -113,10 +112,11 @@ def make_plan(
             f"No box of the table belongs to an image: {_examples(unknown)}.",
             "The column image must hold the path below the folder, or the name of the file.",
         )
+    chosen = found.sources if boxes is None else [one for one in found.sources if one.name in asked]
+    remarks = _remarks(chosen, found.ignored, config.format)
     if unknown:
-        remarks.append(
-            (f"{len(unknown)} images of the table are not in the folder: {_examples(unknown)}.", "")
-        )
+        missing = _count(len(unknown), "image")
+        remarks.append((f"{missing} of the table cannot be found in the folder: {_examples(unknown)}.", ""))
     items: list[Item] = []
     names = _outputs(found.sources, config)
     _check_apart(names, found.sources, Path(config.target))
@@ -156,9 +156,10 @@ def left_to_do(
             foreign.append(item.output)
     if foreign:
         raise StorageError(
-            f"{len(foreign)} masks exist already and were not made with this model and these settings: "
+            f"The folder holds {_count(len(foreign), 'mask')} not made with this model and these settings: "
             f"{_examples(foreign)}.",
-            "Choose another folder, or add --overwrite to replace them or --skip to leave them.",
+            "Choose another folder for the masks, or say that those are replaced (--overwrite) or left alone "
+            "(--skip); in the Batch tab, under Options.",
         )
     return todo, left
 
@@ -224,27 +225,31 @@ def _of_folder(image: str, names: set[str]) -> list[str]:
     return [name for name in names if name.startswith(f"{folder}series-")]
 
 
-def _remarks(found: Found, wanted: str) -> list[tuple[str, str]]:
-    others = sum(not outputs.fits(wanted, source.suffix) for source in found.sources)
-    remarks = [
-        (f"{others} images cannot have masks in the format {wanted}; theirs is that of the image.", "")
-    ]
-    remarks = remarks if others else []
-    if not found.ignored:
-        return remarks
-    endings = ", ".join(f"{count} × {ending}" for ending, count in found.ignored.most_common(_NAMED))
-    return [*remarks, (f"{found.ignored.total()} files of other kinds are left out: {endings}.", "")]
+def _remarks(chosen: Sequence[Source], ignored: Counter[str], wanted: str) -> list[tuple[str, str]]:
+    others = sum(not outputs.fits(wanted, source.suffix) for source in chosen)
+    remarks = []
+    if others:
+        masks = f"{_count(others, 'mask')} cannot be in the format {wanted}"
+        remarks.append((f"{masks} and will be in that of the image.", ""))
+    if ignored:
+        endings = ", ".join(f"{count} × {ending}" for ending, count in ignored.most_common(_NAMED))
+        remarks.append((f"Left out: {_count(ignored.total(), 'file')} of other kinds ({endings}).", ""))
+    return remarks
 
 
 def _nothing(config: BatchConfig, found: Found) -> UnreadableFile:
     what = f" that fits {' or '.join(config.pattern)}" if config.pattern else ""
-    hint = f"It holds {found.ignored.total()} files of other kinds." if found.ignored else ""
+    hint = f"It holds {_count(found.ignored.total(), 'file')} of other kinds." if found.ignored else ""
     return UnreadableFile(f"There is no image{what} in {config.source}.", hint or "Choose another folder.")
 
 
 def _examples(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _row(name: str, run: str, reason: str, hint: str, output: str = "") -> Row:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EXIF_ORIENTATION = 0x0112
+_LEVEL = 3  # a mask is small at any level of compression; the usual 6 takes twice the time
 _GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -58,7 +59,7 @@ def write_png(path: Path, labels: NDArray[np.integer], like: Volume, about: Abou
         raise StorageError(
             f"A PNG holds one slice, this mask has {labels.shape[0]}.", "Save it as .nii.gz, .nrrd or .tif."
         )
-    Image.fromarray(labels[0]).save(path, format="PNG")
+    Image.fromarray(labels[0]).save(path, format="PNG", compress_level=_LEVEL)
 
 
 def _opened(path: Path) -> Any:

@@ -97,6 +97,7 @@ class BatchRunBox(Section):
     def _show_counts(self, *_: object) -> None:
         said = [f"{self._counts[name]:,} {word}" for name, word in _WORDS.items() if self._counts[name]]
         self._outcome.setText(" · ".join(said))
+        self._outcome.setVisible(bool(said))
         self._review.setEnabled(self._counts["done"] > 0)
 
     def _on_status(self, status: str) -> None:

@@ -6,7 +6,7 @@ from napari_medkd.batch.boxes import BoxRow
 from napari_medkd.core.geometry import Geometry
 from napari_medkd.core.prompts import Box
 from napari_medkd.core.volume import Volume
-from napari_medkd.errors import InvalidPrompt
+from napari_medkd.errors import InvalidPrompt, InvalidSetting
 from napari_medkd.models.card import Target
 from tests.batch.made import square
 
@@ -69,6 +69,22 @@ def test_the_kind_of_image_decides_what_is_looked_for(make_segmenter, config, wa
     assert found.modality == expected
     assert found.names == ({1: "liver"} if expected == "ct" else {2: "brain"})
     assert set(np.unique(found.labels)) == {0, *found.names}
+    assert bool(found.notes) is (modality == "GRAY")  # a guess is said
+
+
+def test_an_image_of_a_kind_that_the_model_does_not_know_is_refused_unless_somebody_says_another(
+    make_segmenter, config
+):
+    image = volume(square())
+    image = Volume(image.data, image.geometry, "CT", image.window, "x")
+    kinds = make_segmenter(
+        Target(name="lesion", modality="ultrasound"), Target(name="disc", modality="fundus")
+    )
+    with pytest.raises(
+        InvalidSetting, match="It is of the kind ct, and Bright knows fundus, ultrasound only"
+    ):
+        answer.by_itself(image, kinds, config())
+    assert answer.by_itself(image, kinds, config(modality="fundus")).modality == "fundus"
 
 
 def test_where_nothing_says_the_kind_the_surest_one_is_taken(make_segmenter, config):

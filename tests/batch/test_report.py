@@ -124,6 +124,11 @@ def test_sizes_are_in_units_that_people_use(write):
     assert {"51.23 ml", "1,234 pixels", "2.50 cm²", "20.0 mm", "not found", "Object 2"} <= set(page.text)
 
 
+def test_what_was_chosen_for_an_image_is_said_beside_it(write):
+    _, page = write(row("a", confidence=0.9, notes=("The kind of image is the model's guess.",), **DONE))
+    assert "The kind of image is the model's guess." in page.text
+
+
 def test_names_of_files_are_text_whatever_is_in_them(write, tmp_path):
     _, page = write(
         row("<script>alert(1)</script> & 100%.png", confidence=0.9, classes=(found(name="<b>"),), **DONE),
