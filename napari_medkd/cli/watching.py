@@ -101,16 +101,15 @@ class Lines:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._last = 0.0
-        self._values: dict[str, float] = {}
+        self._values: dict[str, dict[str, float]] = {}
 
     def __call__(self, event: events.Event) -> None:
         """Write one event, or nothing."""
         if isinstance(event, events.Stage):
-            self._values = {}
             steps = f", {event.steps} steps" if event.steps else ""
             self._write(f"Stage {event.index + 1} of {event.count}: {event.name}{steps}")
         elif isinstance(event, events.Metric):
-            self._values |= event.values
+            self._values[event.stage] = self._values.get(event.stage, {}) | event.values
         elif isinstance(event, events.Progress):
             if event.t - self._last >= _QUIET_SECONDS or event.step == event.total:
                 self._last = event.t
@@ -118,7 +117,7 @@ class Lines:
                 words = (
                     f"{event.stage} {event.step}{total}",
                     left(event.seconds_left),
-                    figures(self._values),
+                    figures(self._values.get(event.stage, {})),
                 )
                 self._write("  ".join(filter(None, words)))
         elif sentence := spoken(event):

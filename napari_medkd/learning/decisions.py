@@ -38,11 +38,11 @@ class Decision(BaseModel):
 def decisions() -> list[Decision]:
     """Return what was decided, the newest first."""
     try:
-        lines = _path().read_text(encoding="utf-8").splitlines()
+        lines = _path().read_bytes().splitlines()
     except FileNotFoundError:
         return []
     found = []
-    for line in lines:
+    for line in filter(None, lines):
         try:
             found.append(Decision.model_validate_json(line))
         except ValidationError:  # a torn line: the power went while it was written
@@ -122,8 +122,8 @@ def _decide(action: Literal["use", "roll back"], model: str, run: str = "") -> N
 def _note(decision: Decision) -> None:
     try:
         _path().parent.mkdir(parents=True, exist_ok=True)
-        with _path().open("a", encoding="utf-8") as file:
-            file.write(decision.model_dump_json() + "\n")
+        with _path().open("ab", buffering=0) as file:
+            file.write(b"\n" + decision.model_dump_json().encode() + b"\n")  # ends a torn line before it
     except OSError as error:
         raise StorageError(
             f"The choice could not be noted: {error.strerror or error}.",

@@ -25,6 +25,9 @@ class Method:
         What it does and what it is good for.
     recipe : str
         Name of the recipe in `src_training.recipes`.
+    seconds : float
+        About how long it takes on two cores and no GPU, from Start to the comparison: what is said before it
+        was done here once.
     options : dict
         Settings of that recipe that make it this method; everything else is the recipe's default.
     """
@@ -33,6 +36,7 @@ class Method:
     title: str
     sentence: str
     recipe: str
+    seconds: float
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -40,8 +44,9 @@ METHODS: tuple[Method, ...] = (
     Method(
         "quick",
         "Quick",
-        "Teaches the part of the model that answers clicks, and leaves alone how it sees: a minute or two.",
+        "Teaches the part of the model that answers clicks, and leaves alone how it sees.",
         "refresh",
+        120,
         {"mode": "quick"},
     ),
     Method(
@@ -49,14 +54,16 @@ METHODS: tuple[Method, ...] = (
         "Full",
         "Teaches all of the model, also how it sees; for images unlike those that it knows.",
         "refresh",
+        480,
         {"mode": "full"},
     ),
     Method(
         "thorough",
         "Thorough",
-        "Adapts a large model to your corrections, then has it teach all of the small one: needs LiteMedSAM, "
-        "and half an hour or more without a GPU.",
+        "Adapts a large model, LiteMedSAM, to your corrections, then has it teach all of the small one; for "
+        "a night, or a computer with a GPU.",
         "refresh",
+        2400,
         {"mode": "thorough", "teacher": "litemedsam"},
     ),
 )

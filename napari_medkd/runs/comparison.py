@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 FILE = "comparison.json"
 FORGOTTEN = 0.01  # mean Dice that the replay set may lose
+_AS_BEFORE = (
+    "It answers as the old one does: what was learnt helped none of the cases that it is chosen by, and was "
+    "not kept. Correct more images, or choose another method."
+)
+_NOTHING = 0.002  # mean Dice that nobody would notice
 Verdict = Literal["better", "worse", "unclear", "unmeasured"]
 SetKind = Literal["corrections", "replay"]
 
@@ -98,9 +103,17 @@ class Comparison(_Part):
         return change is not None and change < -FORGOTTEN
 
     @property
+    def is_as_before(self) -> bool:
+        """Whether the new model answers everything as the old one did: nothing of what it learnt was kept."""
+        changes = [change.change for one in self.sets for change in one.figures.values()]
+        return bool(changes) and all((one.mean, one.low or 0, one.high or 0) == (0, 0, 0) for one in changes)
+
+    @property
     def sentences(self) -> list[str]:
         """The same for people: what the held-out cases say, what was forgotten, and what to do."""
         own, replay = self._of("corrections"), self._of("replay")
+        if self.is_as_before:
+            return [_AS_BEFORE]
         said = [_own_sentence(own, self.verdict)]
         if replay is not None:
             said.append(_replay_sentence(replay, self.forgets))
@@ -155,7 +168,10 @@ def _replay_sentence(found: SetComparison, forgets: bool) -> str:
     first = found.figures["dice@1"]
     said = f"On {_many(found.objects, 'object')} of other kinds of images: {first.after.mean:.3f} instead of "
     said += f"{first.before.mean:.3f}"
-    return f"{said}: it forgets, keep the old one for those." if forgets else f"{said}: nothing is forgotten."
+    if forgets:
+        return f"{said}: it forgets, keep the old one for those."
+    lost = first.change.mean is not None and first.change.mean < -_NOTHING
+    return f"{said}: within the {FORGOTTEN:g} that it may lose." if lost else f"{said}: nothing is forgotten."
 
 
 def _many(count: int, word: str) -> str:

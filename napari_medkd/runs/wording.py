@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from napari_medkd.runs import events
 
+_PLAN = ("planned_mb", "free_mb")  # said before a run; beside what it learns they are in the way
+
 
 def spoken(event: events.Event) -> str:
     """Return an event as a sentence; empty where it says nothing by itself."""
@@ -17,8 +19,8 @@ def spoken(event: events.Event) -> str:
 
 
 def figures(values: dict[str, float]) -> str:
-    """Return figures by name in one line."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    """Return figures by name in one line, but for those of the plan."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items() if name not in _PLAN)
 
 
 def left(seconds: float | None) -> str:

@@ -51,7 +51,7 @@ class LearningHere:
         )
 
     def plan(self, choice: Choice, config: BaseModel) -> Plan:
-        """Return what the last run of this method took here, since the next one will take about as much."""
+        """Return what the last run of this method took here; before the first, what it takes elsewhere."""
         from napari_medkd import learning
 
         free = psutil.virtual_memory().available / 2**20
@@ -59,7 +59,7 @@ class LearningHere:
             spec = run.handle.spec
             if run.stand == "finished" and spec.learning and spec.learning.method == choice.method.key:
                 return _took(run.handle, free)
-        return Plan(free_mb=free)
+        return Plan(choice.method.seconds, free_mb=free, is_known=False)
 
     def start(self, choice: Choice, config: BaseModel) -> runs.RunHandle:
         """Start a run; it waits until those that were asked for before have ended."""

@@ -44,11 +44,14 @@ class Plan:
         From Start to the comparison; None where nobody knows.
     memory_mb, free_mb : float or None
         Memory that it needs, and that is free.
+    is_known : bool
+        Whether it was done on this computer before; else the time is that of two cores without a GPU.
     """
 
     seconds: float | None = None
     memory_mb: float | None = None
     free_mb: float | None = None
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

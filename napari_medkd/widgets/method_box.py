@@ -176,7 +176,8 @@ class MethodBox(Section):
 def _takes(plan: Plan) -> str:
     said = []
     if plan.seconds is not None:
-        said.append(f"{_duration(plan.seconds)} on this computer, the comparison included")
+        where = "this computer" if plan.is_known else "two cores without a GPU"
+        said.append(f"{_duration(plan.seconds)} on {where}, the comparison included")
     if plan.memory_mb is not None and plan.free_mb is not None:
         said.append(
             f"{plan.memory_mb / 1024:.1f} GB of memory of the {plan.free_mb / 1024:.1f} GB that are free"

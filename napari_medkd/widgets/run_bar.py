@@ -23,6 +23,11 @@ _ENDED = {
     "stopped": "Stopped; it can go on from there.",
     "crashed": "Its process is gone without a word; it can go on from what it saved.",
 }
+_DOING = {
+    "views": "Looking at the images",
+    "export": "Writing the model",
+    "comparison": "Comparing both models",
+}
 
 
 class RunBar(QWidget):
@@ -38,6 +43,8 @@ class RunBar(QWidget):
         What is on the button.
     end_after_ms : int
         When a run that was asked to stop is ended without a further question; 0 asks for one.
+    tells_figures : bool
+        Whether the newest figures stand below the bar.
     """
 
     def __init__(
@@ -48,9 +55,10 @@ class RunBar(QWidget):
         *,
         word: str = "Stop",
         end_after_ms: int = 0,
+        tells_figures: bool = True,
     ) -> None:
         super().__init__(parent)
-        self._monitor = monitor
+        self._monitor, self._tells = monitor, tells_figures
         self._promised = bool(end_after_ms)
         self._title, self._note = Caption(), Caption()
         self._bar = QProgressBar()
@@ -109,7 +117,8 @@ class RunBar(QWidget):
         self._bar.setRange(0, state.total)
         self._bar.setValue(min(state.step, state.total))
         title = "Stopping…" if self._monitor.is_stopping else _title(state)
-        self._say(title, " · ".join(filter(None, (left(state.seconds_left), figures(state.values)))))
+        told = figures(state.values) if self._tells else ""
+        self._say(title, " · ".join(filter(None, (left(state.seconds_left), told))))
 
     def _say(self, title: str, note: str) -> None:
         self._title.setText(title)
@@ -136,10 +145,11 @@ class RunBar(QWidget):
 
 def _title(state: RunState) -> str:
     """Return which stage it is and how far: ``Segment (2 of 2): 1,234 of 5,000``."""
-    if not state.stage:
+    name = state.doing or state.stage
+    if not name:
         return "Starting…"
-    title = f"{state.stage[:1].upper()}{state.stage[1:]}"
-    title += f" ({state.index + 1} of {state.count})" if state.count > 1 else ""
+    title = _DOING.get(name, f"{name[:1].upper()}{name[1:]}")
+    title += f" ({state.index + 1} of {state.count})" if state.count > 1 and not state.doing else ""
     if state.total:
         return f"{title}: {state.step:,} of {state.total:,}"
     return f"{title}: {state.step:,}" if state.step else f"{title}…"

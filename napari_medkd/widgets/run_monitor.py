@@ -40,6 +40,8 @@ class RunState:
         Estimate for the stage.
     values : dict
         The newest figures of the stage.
+    doing : str
+        What it is at, where that is no stage of training: ``comparison``, for one.
     """
 
     stage: str = ""
@@ -49,6 +51,7 @@ class RunState:
     total: int = 0
     seconds_left: float | None = None
     values: dict[str, float] = field(default_factory=dict)
+    doing: str = ""
 
     def after(self, event: events.Event) -> RunState:
         """Return the state after one more event."""
@@ -57,7 +60,16 @@ class RunState:
         if isinstance(event, events.Stage):
             return RunState(event.name, event.index, event.count, 0, event.steps)
         if isinstance(event, events.Progress):
-            return replace(self, step=event.step, total=event.total, seconds_left=event.seconds_left)
+            doing = event.stage if event.stage != self.stage else ""
+            values = {} if doing else self.values
+            return replace(
+                self,
+                step=event.step,
+                total=event.total,
+                seconds_left=event.seconds_left,
+                values=values,
+                doing=doing,
+            )
         if isinstance(event, events.Metric):
             return replace(self, values=self.values | event.values)
         return self

@@ -41,7 +41,9 @@ class TrainingBox(Section):
         super().__init__("Training", parent)
         self._monitor = monitor
         self._title = OneLine()
-        self._bar = RunBar(monitor, _CANCEL, word="Cancel", end_after_ms=_PATIENCE_MS)
+        self._bar = RunBar(
+            monitor, _CANCEL, word="Cancel", end_after_ms=_PATIENCE_MS, tells_figures=False
+        )  # the curves tell them
         self.curves = RunCurves(monitor)
         self.previews = Previews()
         self._resume = LinkButton(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from src_training.recipes.refresh_teacher import AdaptedTeacher
 
 NAME = "learning"
+_AHEAD = "views"  # what is done with views before the first step, as it is told
 _LOOKED_AT = 2  # batches of each pool at a look
 
 
@@ -118,10 +119,10 @@ def _taught(config: RefreshConfig, context: Context, card: ModelCard) -> list[Pi
 
 
 def _teller(context: Context) -> Callable[[int, int], bool]:
-    """Return what tells how many batches are encoded, and whether to go on."""
+    """Return what tells for how many batches that is done, and whether to go on."""
 
     def tell(done: int, count: int) -> bool:
-        context.write(Progress(stage=NAME, step=0, total=0, seconds_left=None))
+        context.write(Progress(stage=_AHEAD, step=done, total=count))
         return not stop_requested(context.folder)
 
     return tell

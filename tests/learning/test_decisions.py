@@ -60,3 +60,5 @@ def test_a_torn_line_of_the_history_is_passed_over(finished, medkd_home):
     with (medkd_home / "models" / "decisions.jsonl").open("a") as file:
         file.write('{"action": "use", "bef')
     assert [one.action for one in learning.decisions()] == ["use"]
+    assert learning.roll_back() == BASE
+    assert [one.action for one in learning.decisions()] == ["roll back", "use"], "the next line is whole"

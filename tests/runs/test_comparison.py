@@ -50,6 +50,13 @@ def test_without_held_out_cases_nothing_is_claimed():
 def test_more_than_a_point_lost_is_forgotten(after, forgets):
     found = comparison(replay=change(0.8, after, None, None))
     assert found.forgets is forgets and ("it forgets" in found.sentences[1]) is forgets
+    assert ("within the 0.01" in found.sentences[1]) is (after == 0.795)
+
+
+def test_a_model_that_kept_nothing_is_said_to_be_as_before():
+    (said,) = comparison(change(0.5, 0.5, 0.0, 0.0), change(0.8, 0.8, 0.0, 0.0)).sentences
+    assert "as the old one does" in said
+    assert len(comparison(change(0.5, 0.5, 0.0, 0.0), change(0.8, 0.9, 0.0, 0.1)).sentences) == 2
 
 
 def test_a_file_is_read_back_and_a_damaged_one_is_said(tmp_path):

@@ -26,8 +26,8 @@ from napari_medkd.widgets.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
-QUICK = Method("quick", "Quick", "Teaches a part of it.", "refresh", {})
-FULL = Method("full", "Full", "Teaches all of it.", "refresh", {})
+QUICK = Method("quick", "Quick", "Teaches a part of it.", "refresh", 120, {})
+FULL = Method("full", "Full", "Teaches all of it.", "refresh", 480, {})
 TITLES = {"old": "The old one", "new": "The new one"}
 
 
@@ -194,6 +194,25 @@ def test_it_says_what_was_collected_and_what_learning_takes(tab):
     assert tab.corrections.rows == [["vessel", "7", "12", "0.50 → 0.80"]]
     assert "1.0 GB of memory of the 4.0 GB that are free" in tab.methods.text
     assert not tab.training.isVisible() and not tab.verdict.isVisible() and not tab.history.isVisible()
+
+
+def test_before_the_first_run_the_time_is_that_of_other_computers(tab):
+    tab.methods.show_plan(Plan(120, free_mb=900, is_known=False), False)
+    assert "about 2 minutes on two cores without a GPU" in tab.methods.text
+
+
+def test_what_is_no_stage_of_training_is_said_and_shows_no_old_figures(tab, school, qtbot, button):
+    press(qtbot, button, tab, "Start")
+    qtbot.waitUntil(lambda: tab.monitor.is_running)
+    folder = school.runs[0].folder
+    tell(
+        folder,
+        runs.Stage(name="learning", index=1, count=2, steps=10),
+        runs.Metric(stage="learning", step=10, values={"loss": 0.4}),
+        runs.Progress(stage="comparison", step=1, total=4),
+    )
+    qtbot.waitUntil(lambda: "Comparing both models: 1 of 4" in tab.training.text)
+    assert "loss" not in tab.training.text and "(2 of 2)" not in tab.training.text
 
 
 def test_the_switch_is_off_until_it_is_pressed_and_is_kept(tab, qtbot):
