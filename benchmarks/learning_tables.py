@@ -39,14 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def together(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return one report of several; the answers of the old model must be the same in all."""
+    """Return one report of several; the old model must have been asked for the same objects in all."""
     whole: dict[str, Any] = {"before": {}, "cells": {}}
     for part in parts:
         for name, asked in part["before"].items():
-            if whole["before"].setdefault(name, asked) != asked:
-                raise SystemExit(
-                    f"{name} was asked for in two ways; name the same --targets in each command."
-                )
+            first = whole["before"].setdefault(name, asked)
+            if any(first[column] != asked[column] for column in ("case", "object")):
+                raise SystemExit(f"Different objects of {name} were asked for: measure them anew.")
         cells = whole["cells"] | part["cells"]
         whole |= {**part, "before": whole["before"], "cells": cells}
     return whole

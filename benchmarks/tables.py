@@ -10,7 +10,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy_tables, cost_tables, latency_tables, recipe_tables, volume_tables
+from benchmarks import (
+    accuracy_tables,
+    batch_tables,
+    cost_tables,
+    latency_tables,
+    learning_tables,
+    recipe_tables,
+    volume_tables,
+)
 from benchmarks.recipe_arms import EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +37,8 @@ def main() -> None:
         "accuracy": accuracy,
         "robustness": robustness,
         "volumes": volume_tables.volumes,
+        "batch": batch_tables.batch,
+        "learning": learning_tables.learning,
         "costs": cost_tables.networks,
     }
     for name, table in tables.items():

@@ -20,8 +20,8 @@ def cell(seed: int, gain: float, order: str = "random") -> dict[str, Any]:
 
 def report(*cells: dict[str, Any]) -> dict[str, Any]:
     before = {
-        "hearts": {"case": CASES, "dice@1": [0.5] * 4, "noc85": [6.0] * 4},
-        "busi": {"case": ["x", "y"], "dice@1": [0.9, 0.9]},
+        "hearts": {"case": CASES, "object": ["1", "2", "1", "1"], "dice@1": [0.5] * 4, "noc85": [6.0] * 4},
+        "busi": {"case": ["x", "y"], "object": ["1", "1"], "dice@1": [0.9, 0.9]},
     }
     return {"before": before, "cap": 10, "cells": {str(number): one for number, one in enumerate(cells)}}
 
@@ -43,6 +43,6 @@ def test_two_orders_are_compared_user_by_user(gain, verdict):
 def test_parts_that_asked_otherwise_are_not_put_together():
     one, other = report(cell(0, 0.1)), report(cell(1, 0.1))
     assert len(together([one, {**other, "cells": {"other": cell(1, 0.1)}}])["cells"]) == 2
-    other["before"]["hearts"]["noc85"] = [10.0] * 4
-    with pytest.raises(SystemExit, match="two ways"):
+    other["before"]["hearts"]["object"] = ["1"] * 4
+    with pytest.raises(SystemExit, match="Different objects of hearts"):
         together([one, other])
