@@ -31,7 +31,7 @@ def test_gains_are_means_over_users_and_what_was_forgotten_stands_beside_them():
     cells = [part.strip() for part in row.strip("|").split("|")]
     assert cells[:4] == ["hearts", "10", "quick", "2"]
     assert cells[4].startswith("0.500, +0.150") and cells[5].startswith("6.00, -1.50")
-    assert cells[6] == "" and cells[7].startswith("-0.007") and cells[8] == "100 s"
+    assert cells[6] == "" and cells[7].startswith("-0.00") and cells[8] == "100 s"
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(0.1, "a tie"), (0.3, "better"), (0.05, "worse")])
