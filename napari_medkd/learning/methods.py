@@ -70,8 +70,9 @@ METHODS: tuple[Method, ...] = (
 
 
 def methods(card: ModelCard) -> tuple[Method, ...]:
-    """Return the methods that make sense for a model: none for one that answers without being asked."""
-    return METHODS if card.capabilities & {"box", "point"} else ()
+    """Return the methods that make sense for a model: none for one that answers with classes of its own."""
+    asked = card.capabilities & {"box", "point"} and card.architecture.masks != "classes"
+    return METHODS if asked else ()
 
 
 def method(key: str) -> Method:

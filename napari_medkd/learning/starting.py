@@ -113,7 +113,8 @@ def _frozen(order: Order, folder: Path | None) -> tuple[Path, runs.RunSpec]:
     base = ModelStore().get(order.base or Settings.load().default_model)
     if chosen not in methods(base):
         raise InvalidSetting(
-            f"{base.title} answers without being asked and cannot learn from clicks.", "Choose another model."
+            f"{base.title} finds things by itself and cannot learn from clicks.",
+            "Choose another model, or train this one: medkd train.",
         )
     name, title = next_name(base)
     options = {"name": name, "title": title, **chosen.options, **order.options}

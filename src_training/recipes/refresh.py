@@ -140,10 +140,10 @@ class Refresh(Recipe):
         if not context.spec.base:
             raise InvalidSetting("There is no model to refresh.", "Name one: --model BASE")
         old = ModelStore().get(context.spec.base)
-        if not old.capabilities & {"box", "point"}:
+        if not old.capabilities & {"box", "point"} or old.architecture.masks == "classes":
             raise InvalidSetting(
-                f"{old.title} answers without being asked and cannot learn from clicks.",
-                "Choose a model that understands points or boxes.",
+                f"{old.title} finds things by itself and cannot learn from clicks.",
+                "Choose a model that understands points or boxes and finds one object at a time.",
             )
         if self._student is None:
             self._student = ModelStore().build(old.id).float()

@@ -8,6 +8,7 @@ import pytest
 from napari_medkd import learning, runs
 from napari_medkd.corrections import places
 from napari_medkd.errors import InvalidSetting, ModelUnavailable, StorageError, UnknownName
+from napari_medkd.models.store import ModelStore
 from src_training.data import ImageMaskFolder
 from src_training.recipes import load
 from tests.corrections.made import make
@@ -81,6 +82,14 @@ def test_a_teacher_that_is_not_installed_is_said_before_anything_is_written(corr
     with pytest.raises(ModelUnavailable, match="'litemedsam' is not installed"):
         learning.start(learning.Order("thorough", base="medkd-fast"))
     assert runs.list_runs() == []
+
+
+def test_a_model_that_finds_things_by_itself_has_no_method():
+    card = ModelStore().get("medkd-fast")
+    assert [one.key for one in learning.methods(card)] == ["quick", "full", "thorough"]
+    routed = card.architecture.model_copy(update={"masks": "classes"})
+    assert learning.methods(card.model_copy(update={"architecture": routed})) == ()
+    assert learning.methods(card.model_copy(update={"capabilities": frozenset({"auto"})})) == ()
 
 
 def test_models_are_counted_up(corrections, tmp_path):
