@@ -61,10 +61,15 @@ def read_boxes(path: Path) -> dict[str, list[BoxRow]]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise UnreadableFile(
-            f'The boxes "{path.name}" cannot be read: {reason}.', "Save them as CSV in UTF-8."
+            f'The boxes "{path.name}" cannot be read: {reason}.', "Check the path."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(
+            f'The boxes "{path.name}" cannot be read: they are no text in UTF-8.',
+            "Save them as CSV in UTF-8.",
         ) from error
     lines = text.splitlines()
     delimiter = max(",;\t", key=lines[0].count) if lines else ","

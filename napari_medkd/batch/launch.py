@@ -27,8 +27,8 @@ def start(config: BatchConfig, folder: Path | None = None) -> runs.RunHandle:
 
     Raises
     ------
-    ModelUnavailable, InvalidPrompt, InvalidSetting, UnknownName
-        The model is not there, or cannot do what is asked.
+    ModelUnavailable, InvalidPrompt, InvalidSetting, UnknownName, UnreadableFile
+        The model is not there, or cannot do what is asked; the boxes are no table.
     """
     from napari_medkd.batch.run import check
 

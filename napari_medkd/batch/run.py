@@ -94,12 +94,14 @@ def check(config: BatchConfig) -> ModelCard:
 
     Raises
     ------
-    ModelUnavailable, InvalidPrompt, InvalidSetting, UnknownName
-        The model is not there, or cannot do what is asked; there is no such format.
+    ModelUnavailable, InvalidPrompt, InvalidSetting, UnknownName, UnreadableFile
+        The model is not there, or cannot do what is asked; the boxes are no table; there is no such format.
     """
     card = ModelStore().get(config.model)
     answer.check_model(card, bool(config.prompts))
-    if not config.prompts:
+    if config.prompts:
+        read_boxes(Path(config.prompts))
+    else:
         kinds.check(config.modality, card)
     outputs.choose(config.format, "")
     source, target = Path(config.source).resolve(), Path(config.target).resolve()

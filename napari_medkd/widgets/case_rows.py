@@ -135,6 +135,7 @@ def _unknown_last(value: float | None) -> float:
 
 _KEYS = {
     USEFUL: lambda row: (math.inf if row.usefulness is None else -row.usefulness, row.case.name),
-    DOUBTFUL: lambda row: (bool(not row.case.problem), _unknown_last(row.case.confidence), row.case.name),
+    # What no mask could be made of comes last: it may not even open.
+    DOUBTFUL: lambda row: (bool(row.case.problem), _unknown_last(row.case.confidence), row.case.name),
     NAME: lambda row: row.case.name,
 }

@@ -15,7 +15,13 @@ import pytest
 from napari_medkd import batch, runs
 from napari_medkd.batch import run as running
 from napari_medkd.batch.ledger import read_rows
-from napari_medkd.errors import InvalidPrompt, InvalidSetting, ModelUnavailable, UnknownName
+from napari_medkd.errors import (
+    InvalidPrompt,
+    InvalidSetting,
+    ModelUnavailable,
+    UnknownName,
+    UnreadableFile,
+)
 from napari_medkd.models.card import Target
 from tests.batch.made import bright_card, pixels, square
 
@@ -172,6 +178,8 @@ def test_boxes_are_asked_for_where_a_model_needs_them(installed, images, save, c
         batch.start(config(model="boxed"))
     with pytest.raises(InvalidPrompt, match="takes no boxes"):
         batch.start(config(prompts=str(tmp_path / "boxes.csv")))
+    with pytest.raises(UnreadableFile, match=r"boxes\.csv"):  # before a process is started
+        batch.start(config(model="boxed", prompts=str(tmp_path / "boxes.csv")))
 
 
 @pytest.mark.parametrize(

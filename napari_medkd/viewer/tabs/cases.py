@@ -107,7 +107,7 @@ def _read(case: Case, masks: Path | None) -> tuple[Case, Volume, NDArray[np.uint
 
     volume = read(case)
     saved = masks / case.mask if masks is not None else None
-    known = saved if saved is not None and saved.is_file() else case.made
-    if known is None or not known.is_file():
+    known = saved if saved is not None and saved.exists() else case.made
+    if known is None or not known.exists():
         return case, volume, None
     return case, volume, read_labels(known, volume)
