@@ -30,6 +30,8 @@ class Method:
         was done here once.
     options : dict
         Settings of that recipe that make it this method; everything else is the recipe's default.
+    idle : frozenset of str
+        Settings of that recipe that make no difference to this method.
     """
 
     key: str
@@ -38,7 +40,11 @@ class Method:
     recipe: str
     seconds: float
     options: dict[str, Any] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
 
+
+# Settings of a teacher that is adapted first.
+_OF_TEACHER = frozenset({"teacher_steps", "teacher_batch", "teacher_rate", "taught_weight", "hidden_weight"})
 
 METHODS: tuple[Method, ...] = (
     Method(
@@ -48,6 +54,7 @@ METHODS: tuple[Method, ...] = (
         "refresh",
         120,
         {"mode": "quick"},
+        _OF_TEACHER | {"backbone_rate"},
     ),
     Method(
         "full",
@@ -56,6 +63,7 @@ METHODS: tuple[Method, ...] = (
         "refresh",
         480,
         {"mode": "full"},
+        _OF_TEACHER | {"views"},
     ),
     Method(
         "thorough",

@@ -120,7 +120,9 @@ class LearningHere:
 
         known = recipes.load()
         return tuple(
-            Choice(one, known[one.recipe].config.model_validate(one.options), _OURS | set(one.options))
+            Choice(
+                one, known[one.recipe].config.model_validate(one.options), _OURS | one.idle | set(one.options)
+            )
             for one in learning.methods(ModelStore().get(model))
         )
 

@@ -79,8 +79,8 @@ def test_a_full_disk_leaves_nothing_behind(corrections, tmp_path, monkeypatch):
 
 
 def test_a_teacher_that_is_not_installed_is_said_before_anything_is_written(corrections):
-    with pytest.raises(ModelUnavailable, match="'litemedsam' is not installed"):
-        learning.start(learning.Order("thorough", base="medkd-fast"))
+    with pytest.raises(ModelUnavailable, match="'sam-of-nobody' is not installed"):
+        learning.start(learning.Order("thorough", "medkd-fast", options={"teacher": "sam-of-nobody"}))
     assert runs.list_runs() == []
 
 
@@ -122,6 +122,12 @@ def test_the_command_asks_for_the_same(monkeypatch):
     words = shlex.split(learning.command(order))
     assert run([*words[1:], "--prepare", "--out", "run"]) == 0
     assert asked == [order]
+
+
+@pytest.mark.parametrize("method", learning.METHODS, ids=lambda method: method.key)
+def test_a_method_is_made_of_settings_that_its_recipe_has(method):
+    fields = load()[method.recipe].config.model_fields
+    assert set(method.options) | method.idle <= set(fields)
 
 
 def test_an_unknown_method_lists_the_known():
