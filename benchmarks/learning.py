@@ -22,7 +22,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from src_training.files import write_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_medkd.core.objects import Kind
     from src_training.evaluation.report import Row
 
 BASE = "medkd-fast"
@@ -192,7 +193,7 @@ def _same(after: Answers, before: Answers) -> Answers:
 
 def _folder(target: str, split: str, options: argparse.Namespace) -> ImageMaskFolder:
     name, _, objects = target.partition(":")
-    return ImageMaskFolder(options.data / name, split, objects=objects or None)
+    return ImageMaskFolder(options.data / name, split, objects=cast("Kind", objects) or None)
 
 
 def _at_home(options: argparse.Namespace, name: str) -> Path:

@@ -91,8 +91,7 @@ def _orders(before: Done, cells: Sequence[Done]) -> list[str]:
     lines: list[str] = []
     ranked = [one for one in cells if one["order"] == "ranked"]
     for group in _groups(ranked, ("target", "method", "images")):
-        pairs = [(_twin(one, cells), one) for one in group]
-        pairs = [(random, one) for random, one in pairs if random is not None]
+        pairs = [(random, one) for one in group if (random := _twin(one, cells)) is not None]
         if pairs:
             lines += ["", _order(before, pairs)]
     return lines
