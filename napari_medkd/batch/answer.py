@@ -117,7 +117,7 @@ def by_itself(volume: Volume, segmenter: Segmenter, config: BatchConfig) -> Answ
     """
     card, axis = segmenter.card, "zyx".index(config.axis)
     modality = kinds.said(volume, config.modality, card)
-    notes = kinds.GUESSED if modality is None else ()
+    notes = kinds.notes(volume, modality)
     if modality is None:
         middle = _middle(volume, axis, segmenter, config.tile)
         told = next(iter(segmenter.modality_of(middle)), "")

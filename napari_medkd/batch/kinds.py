@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
 
 AUTO = "auto"
-GUESSED: tuple[str, ...] = ("The kind of image is the model's guess.",)
 # DICOM's codes (and ours for volumes) → the words that public data sets use.
 _WORDS = {
     "CT": "ct",
@@ -71,6 +70,14 @@ def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
             "Choose another model, or say which of these to take it for (--modality; Kind in the Batch tab).",
         )
     return word if word in kinds else None
+
+
+def notes(volume: Volume, said: str | None) -> tuple[str, ...]:
+    """Return what people should know of the kind that an image was taken for, after `said`."""
+    if said is None:
+        return ("The kind of image is the model's guess.",)
+    word = _WORDS.get(volume.modality, said)
+    return (f"Taken for {said}; the file says {word}.",) if said and word != said else ()
 
 
 def likeliest(answers: Sequence[Prediction], card: ModelCard) -> str:

@@ -58,10 +58,17 @@ def test_a_threshold_in_place_of_the_models(bright, config):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "modality", "expected"),
-    [("auto", "CT", "ct"), ("auto", "MR", "mr"), ("mr", "CT", "mr"), ("auto", "GRAY", "ct")],
+    ("wanted", "modality", "expected", "note"),
+    [
+        ("auto", "CT", "ct", ""),
+        ("auto", "MR", "mr", ""),
+        ("mr", "CT", "mr", "Taken for mr; the file says ct."),
+        ("auto", "GRAY", "ct", "The kind of image is the model's guess."),
+    ],
 )
-def test_the_kind_of_image_decides_what_is_looked_for(make_segmenter, config, wanted, modality, expected):
+def test_the_kind_of_image_decides_what_is_looked_for(
+    make_segmenter, config, wanted, modality, expected, note
+):
     image = volume(square())
     image = Volume(image.data, image.geometry, modality, image.window, "x")
     kinds = make_segmenter(Target(name="liver", modality="ct"), Target(name="brain", modality="mr"))
@@ -69,7 +76,7 @@ def test_the_kind_of_image_decides_what_is_looked_for(make_segmenter, config, wa
     assert found.modality == expected
     assert found.names == ({1: "liver"} if expected == "ct" else {2: "brain"})
     assert set(np.unique(found.labels)) == {0, *found.names}
-    assert bool(found.notes) is (modality == "GRAY")  # a guess is said
+    assert "".join(found.notes) == note
 
 
 def test_an_image_of_a_kind_that_the_model_does_not_know_is_refused_unless_somebody_says_another(
