@@ -29,7 +29,8 @@ def chosen_targets(card: ModelCard, modality: str = "") -> list[int]:
     """
     if "auto" not in card.capabilities:
         raise InvalidPrompt(
-            f"{card.title} finds nothing without a prompt.", "Mark the object, or choose another model."
+            f"{card.title} finds nothing without a prompt.",
+            "Mark the object, have it asked at many points (--everything, Shift+A), or choose another model.",
         )
     chosen = [
         index

@@ -18,6 +18,7 @@ from napari_medkd.widgets.look_box import SLICE, LookBox
 from napari_medkd.widgets.review_box import ReviewBox
 from napari_medkd.widgets.scroll import column, scrolled
 from napari_medkd.widgets.state_line import StateLine
+from napari_medkd.widgets.suggestion_sentences import reaches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,7 +122,7 @@ class AutoPanel(QWidget):
             self._commit([one])
 
     def _accept_from(self, lowest: float) -> None:
-        self._commit([one.key for one in self._session.suggestions.new if one.score >= lowest])
+        self._commit([one.key for one in self._session.suggestions.new if reaches(one, lowest)])
 
     def _commit(self, keys: Sequence[Key]) -> None:
         def run() -> None:

@@ -59,7 +59,7 @@ class CompactCombo(QComboBox):
 
 
 class Number(QLineEdit):
-    """A number in a field as narrow as the number; the up and down keys step it.
+    """A number in a field as narrow as the number; the up and down keys step it, Enter leaves it.
 
     Qt's own spin boxes are no use here: hosts give them wide buttons that leave no room for the number.
 
@@ -82,6 +82,7 @@ class Number(QLineEdit):
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFixedWidth(58)
         self.editingFinished.connect(self._on_editing_finished)
+        self.returnPressed.connect(self.clearFocus)  # the next key is the viewer's again
 
     @property
     def value(self) -> float:

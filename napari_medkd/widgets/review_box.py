@@ -15,6 +15,7 @@ from napari_medkd.widgets.inputs import Number, make_calm
 from napari_medkd.widgets.keys import key_for, tooltip_for
 from napari_medkd.widgets.labels import SPACING, Section, Word
 from napari_medkd.widgets.links import Links
+from napari_medkd.widgets.suggestion_sentences import reaches
 from napari_medkd.widgets.suggestion_table import SuggestionTable
 
 if TYPE_CHECKING:
@@ -144,6 +145,6 @@ class ReviewBox(Section):
 
     def _count(self) -> None:
         lowest = self._lowest.value
-        count = sum(one.score >= lowest for one in self._session.suggestions.new)
+        count = sum(reaches(one, lowest) for one in self._session.suggestions.new)
         self._all.setText(f"Accept all {count}" if count else "Accept all")
         self._all.setEnabled(count > 0)
