@@ -76,8 +76,10 @@ def start(order: Order, folder: Path | None = None) -> runs.RunHandle:
     InvalidSetting
         There is nothing to learn from, or the model cannot learn this way.
     ModelUnavailable, StorageError
-        The model is not there, or the disk is full; nothing is left behind then.
+        The model or its teacher is not there, or the disk is full; nothing is left behind then.
     """
+    if teacher := {**method(order.method).options, **order.options}.get("teacher"):
+        ModelStore().get(teacher)  # better said now than when it is needed
     place, spec = _frozen(order, folder)
     return runs.start(spec, place)
 
@@ -118,8 +120,6 @@ def _frozen(order: Order, folder: Path | None) -> tuple[Path, runs.RunSpec]:
         )
     name, title = next_name(base)
     options = {"name": name, "title": title, **chosen.options, **order.options}
-    if teacher := str(options.get("teacher", "")):
-        ModelStore().get(teacher)  # better said now than after the wait
     with places.open_store() as store:
         places.outbox().deliver(store)
         obstacle = collected(labels=order.labels, store=store).obstacle
