@@ -86,7 +86,7 @@ def _large(figures: Figures) -> str:
     over = figures["peak_mb"] - figures["start_mb"]
     return (
         f"A picture of {side} × {side} pixels with {figures['model']}: {figures['row']} in "
-        f"{figures['image_seconds']:.0f} s, {over:,.0f} MB over the start."
+        f"{figures['image_seconds']:.0f} s, {over:,.0f} MB over the start, processes and model included."
     )
 
 

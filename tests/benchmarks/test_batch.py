@@ -39,7 +39,7 @@ def test_the_tables_say_what_was_measured_and_no_more():
     assert "| small | 10.00 | 9.00 | 0.90 | 8.00 |" in page and "other" not in page and "Killed" not in page
     page = batch(report | {"many": MANY, "large": LARGE})
     assert "+1.0% to 909 MB in the first run." in page and "5,000 done, 0 unfinished files" in page
-    assert "20,000 × 20,000 pixels with auto: done in 61 s, 1,200 MB over the start." in page
+    assert "20,000 × 20,000 pixels with auto: done in 61 s, 1,200 MB over the start" in page
 
 
 def test_figures_of_other_calls_are_kept(tmp_path, monkeypatch):
