@@ -35,6 +35,9 @@ def list_runs(
     if json:
         print_json(RunsReport(runs=found))
         return
+    if not found:
+        say("No runs yet. Start one: medkd train, medkd batch or medkd learn start")
+        return
     rows = [
         (run.id, run.status, run.recipe, progress_words(run), f"{run.created.astimezone():%Y-%m-%d %H:%M}")
         for run in found

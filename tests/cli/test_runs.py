@@ -33,7 +33,9 @@ def progress(step, t=0.0, **more):
 
 def test_no_runs_is_an_empty_list(medkd):
     assert medkd("runs", "list", "--json").json["runs"] == []
-    assert medkd("runs", "list").code == 0
+    said = medkd("runs", "list")
+    assert said.code == 0
+    assert "No runs yet" in said.err
 
 
 def test_the_list_says_how_each_run_stands(medkd, made):
