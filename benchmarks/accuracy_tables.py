@@ -65,9 +65,10 @@ def clicks(found: Figures) -> str:
     """Dice after clicks and clicks to a target, of every model that understands points."""
     rows = []
     for model, one in found.items():
-        asked = {name: each for name, each in one["sets"].items() if "unanswered" not in each["click"]}
+        sets = {name: each for name, each in one["sets"].items() if "click" in each and "noisy" in each}
+        asked = {name: each for name, each in sets.items() if "unanswered" not in each["click"]}
         if not asked:
-            known = {each["click"]["unanswered"] for each in one["sets"].values()}
+            known = {each["click"]["unanswered"] for each in sets.values()}
             rows.append([model, "all", ", ".join(sorted(known)), *[""] * 6])
         for name, each in asked.items():
             click, noisy = each["click"], each["noisy"]
@@ -85,7 +86,7 @@ def generalisation(report: Figures) -> str:
     rows = []
     for model, one in report["models"].items():
         for name, each in one["sets"].items():
-            click = each["click"]
+            click = each.get("click", {})
             cells = [name, model, _interval(each["box"]), _text(_mean(each["box"], "filled_box.dice"))]
             clicked = [_text(_mean(click, "dice@1")), _count(click, 85)]
             rows.append([*cells, *([click["unanswered"], ""] if "unanswered" in click else clicked)])
