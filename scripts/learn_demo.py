@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HOME = Path("build/learn-demo-home")
 PATIENCE = 3600  # seconds for the run
-DRAWN = 4  # points of the loss before the picture of the tab is taken
+LOOKS = 2  # at the validation cases before the picture of the tab is taken
 
 
 def main() -> int:
@@ -143,8 +143,10 @@ class LearnDemo(Demo):
         self.wait(lambda: learn.monitor.is_running, "the run has begun", 300)
         self.pause(2)
         pulse = Pulse()
-        loss = learn.training.curves.loss.lines
-        self.wait(lambda: "loss" in loss and len(loss["loss"].steps) >= DRAWN, "curves grow", PATIENCE)
+        overlap = learn.training.curves.overlap
+        self.wait(
+            lambda: any(len(line.steps) >= LOOKS for line in overlap.lines.values()), "curves grow", PATIENCE
+        )
         gaps = [pulse.read()]
         self.picture("learn.png")  # the picture itself stops the clock
         pulse.read()
