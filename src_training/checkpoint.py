@@ -29,8 +29,10 @@ def save(folder: Path, state: dict[str, Any]) -> str:
         half.replace(place)
     except (OSError, RuntimeError) as error:
         half.unlink(missing_ok=True)
+        # torch tells a full disk in words of its own, about positions in a file.
+        reason = error.strerror or error if isinstance(error, OSError) else "the disk is full, or gone"
         raise StorageError(
-            f"The checkpoint could not be written: {error}.", "Free some space, then resume the run."
+            f"The checkpoint could not be written: {reason}.", "Free some space, then resume the run."
         ) from error
     return f"{FOLDER}/{LAST}"
 
