@@ -104,7 +104,8 @@ def _worst(comparison: Comparison, folder: Path, before: str, after: str) -> Ite
 
 def _line(one: WorstCase) -> str:
     word = "worse" if one.after < one.before else "better" if one.after > one.before else "as before"
-    return f"{one.object}, {one.case}: Dice {one.before:.2f} before, {one.after:.2f} after ({word})"
+    change = f"Dice {one.before:.2f} before, {one.after:.2f} after ({word})"
+    return f"Object {one.object} of case {one.case[:12]}: {change}"
 
 
 def _scrolled(content: QWidget) -> QScrollArea:

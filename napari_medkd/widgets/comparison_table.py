@@ -57,7 +57,7 @@ def latency_table(found: Comparison, parent: QWidget | None = None) -> Table:
 def set_title(found: SetComparison) -> str:
     """Return what a set is, with its size."""
     what = "Held-out cases" if found.kind == "corrections" else "Other kinds of images, not to be forgotten"
-    return f"{what}: {found.objects} objects of {found.cases} cases"
+    return f"{what}: {_many(found.objects, 'object')} of {_many(found.cases, 'case')}"
 
 
 def _row(name: str, change: Change) -> tuple[Cell, ...]:
@@ -86,6 +86,10 @@ def _latencies(before: Latency, after: Latency) -> Iterator[tuple[Cell, ...]]:
             Cell(f"{1000 * new:.0f} ms"),
             Cell(f"{_plus(1000 * (new - old), 0)} ms", RED if slower else ""),
         )
+
+
+def _many(count: int, word: str) -> str:
+    return f"1 {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -127,6 +127,10 @@ class LearnPanel(QWidget):
 
     def _judge(self, outlook: Outlook) -> None:
         """Offer the newest model that nobody decided about."""
+        decided = [run.handle.folder for run in outlook.runs if run.stand == "finished" and run.decision]
+        if self.monitor.handle is not None and self.monitor.handle.folder in decided:
+            self.monitor.let_go()  # its curves have said what they had to
+            self.training.hide()
         newest = next((run for run in outlook.runs if run.stand == "finished"), None)
         open_ = newest if newest is not None and not newest.decision else None
         try:
