@@ -53,6 +53,12 @@ class Settings(BaseModel):
     embedding_cache_mb: int = Field(
         512, ge=16, title="Embedding cache (MB)", description="Memory for the slices already encoded."
     )
+    embedding_disk_mb: int = Field(
+        1024,
+        ge=0,
+        title="Embeddings on disk (MB)",
+        description="Encoded slices kept for the next time an image is opened; 0 keeps none.",
+    )
     undo_mb: int = Field(
         256, ge=1, title="Undo memory (MB)", description="Memory for undo steps; the oldest go first."
     )

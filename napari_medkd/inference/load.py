@@ -21,6 +21,7 @@ from napari_medkd.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from napari_medkd.inference.feature_folder import FeatureFolder
     from napari_medkd.inference.runtimes import Runtime
     from napari_medkd.models.card import ModelCard
 
@@ -36,6 +37,7 @@ def load_segmenter(
     runtime: str | None = None,
     in_child: bool = False,
     progress: Callable[[str], None] | None = None,
+    kept: FeatureFolder | None = None,
 ) -> SamSegmenter:
     """Load a model so that it can answer prompts.
 
@@ -56,6 +58,8 @@ def load_segmenter(
         Keep torch out of this process, as a viewer must: its import alone would freeze the window.
     progress : callable, optional
         Called with a sentence at each step that takes seconds.
+    kept : FeatureFolder, optional
+        Where encoded views are looked for and kept; nowhere by default.
 
     Raises
     ------
@@ -66,9 +70,8 @@ def load_segmenter(
     store = store or ModelStore()
     card = store.get(model_id or chosen.default_model)
     place = choose_device(device or chosen.device)
-    wanted = _Loading(
-        card, store, runtime or chosen.runtime, chosen.threads, in_child, progress or (lambda sentence: None)
-    )
+    tell = progress or (lambda sentence: None)
+    wanted = _Loading(card, store, runtime or chosen.runtime, chosen.threads, in_child, tell, kept)
     first: MedkdError | None = None
     for loading, where in _ways(wanted, place, device is None, runtime is None):
         try:
@@ -130,6 +133,7 @@ class _Loading:
     threads: int
     in_child: bool
     tell: Callable[[str], None]
+    kept: FeatureFolder | None
 
     def on(self, device: str, fallback: str = "") -> SamSegmenter:
         """Load the model on one device; `fallback` says why, where another was wanted."""
@@ -140,9 +144,9 @@ class _Loading:
         choice = RuntimeChoice(self.card.id, str(self.store.folder), kind, device, self.threads)
         if kind == "torch" and self.in_child:
             self.tell(f"Starting {self.card.title} with torch…")
-            return SamSegmenter(self.card, ChildRuntime(choice), fallback)
+            return SamSegmenter(self.card, ChildRuntime(choice), fallback, self.kept)
         self.tell(f"Loading {self.card.title}…")
-        return SamSegmenter(self.card, open_runtime(choice, self.store), fallback)
+        return SamSegmenter(self.card, open_runtime(choice, self.store), fallback, self.kept)
 
     def _kind(self, device: str) -> tuple[str, str]:
         """Return ``onnx`` or ``torch``, exporting the model first where that pays, and what went wrong."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_medkd.core.prompts import Prompt
 from napari_medkd.inference import automatic, mirror, routing, zoom
+from napari_medkd.inference.feature_folder import name_of
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
 from napari_medkd.inference.segmenter import Embedding, Prediction, Seen
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.geometry import Plane
     from napari_medkd.core.volume import Volume
+    from napari_medkd.inference.feature_folder import FeatureFolder
     from napari_medkd.inference.prompting import Tokens
     from napari_medkd.inference.runtimes import Runtime
     from napari_medkd.inference.zoom import Crop
@@ -42,12 +44,17 @@ class SamSegmenter:
         What runs it.
     fallback : str
         Why it does not run as was wanted; empty where it does.
+    kept : FeatureFolder, optional
+        Where encoded views are looked for, and kept for another day.
     """
 
-    def __init__(self, card: ModelCard, runtime: Runtime, fallback: str = "") -> None:
+    def __init__(
+        self, card: ModelCard, runtime: Runtime, fallback: str = "", kept: FeatureFolder | None = None
+    ) -> None:
         self._card = card
         self._runtime = runtime
         self._fallback = fallback
+        self._kept = kept
 
     @property
     def card(self) -> ModelCard:
@@ -73,7 +80,7 @@ class SamSegmenter:
         """Encode one slice as it looks through the volume's window."""
         image = volume.slice_seen(plane)
         frame = Frame((image.shape[0], image.shape[1]), self._card.preprocessing)
-        features = self._runtime.encode(frame.to_input(image))
+        features = self._encode(frame, image)
         seen = f"{volume.content_id}:{volume.window.low:g}:{volume.window.high:g}"
         key = (seen, f"{plane.axis}:{plane.index}", self._card.id)
         size = _nbytes(features)
@@ -201,7 +208,7 @@ class SamSegmenter:
         """Answer from a view and its mirror image together, then once more with that as a mask prompt."""
         other = views.mirrored(frame.view)
         if other is None:
-            other = self._runtime.encode(mirror.mirrored(frame.to_input(views.image)))
+            other = self._encode(frame, views.image, is_mirrored=True)
             views.put_mirrored(frame.view, other)
         logits, scores = self._both(features, other, tokens)
         if "mask" not in self._card.capabilities:
@@ -226,9 +233,20 @@ class SamSegmenter:
         frame = replace(embedding.frame, crop=crop)
         features = views.get(crop)
         if features is None:
-            features = self._runtime.encode(frame.to_input(views.image))
+            features = self._encode(frame, views.image)
             views.put(crop, features)
         return frame, features
+
+    def _encode(self, frame: Frame, image: NDArray[np.uint8], is_mirrored: bool = False) -> Any:
+        """Return the features of a view, from disk where they were kept."""
+        name = name_of(self._card, frame, image, is_mirrored) if self._kept is not None else ""
+        features = self._kept.get(name) if self._kept is not None else None
+        if features is None:
+            seen = frame.to_input(image)
+            features = self._runtime.encode(mirror.mirrored(seen) if is_mirrored else seen)
+            if self._kept is not None and isinstance(features, tuple):  # not a handle to what a GPU holds
+                features = self._kept.put(name, features)
+        return features
 
 
 def stability(logits: NDArray[np.float32]) -> NDArray[np.float32]:

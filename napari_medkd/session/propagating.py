@@ -86,7 +86,8 @@ class PropagatingSession(NamingSession):
 
         The slices come one by one through `proposal_changed`, the state of the work through
         `propagation_changed`; all of it is one undo step. An object that was followed before is followed
-        again only beside the slice in hand, up to the next prompted slices. Raises `InvalidPrompt` where
+        again only beside the slice in hand, up to the next prompted slices; what was found outside the range
+        is taken back. Raises `InvalidPrompt` where
         there is no mask or no model that can go on from one.
         """
         proposal = self._whole()
@@ -98,7 +99,7 @@ class PropagatingSession(NamingSession):
         wanted = self._stretches(anchors, reach, axis)
         ask = self._current.answers.asking(volume, segmenter)
         items = propagate(volume, segmenter, axis, anchors, rules=rules, reach=reach, ask=ask)
-        self._follow("propagation", proposal, wanted, items)
+        self._follow("propagation", _inside(proposal, reach), wanted, items)
 
     def interpolate(self) -> None:
         """Fill the slices between prompted ones by the shapes between their outlines, without the model.
@@ -145,6 +146,25 @@ class PropagatingSession(NamingSession):
         self._current.show(self.prompt, replace(proposal, stack=stack))
         self._announce_step()
         return True
+
+    def end_at(self, plane: Plane) -> int:
+        """Let the object end on a slice beyond the prompted ones: what was found further on is taken back.
+
+        Returns the side that it ends on, 1 for higher slices and -1 for lower ones; 0, and nothing changed,
+        where the slice does not lie beyond the prompted ones.
+        """
+        proposal = self.proposal
+        if proposal is None or proposal.plane.axis != plane.axis:
+            return 0
+        given = moving.kept(proposal).given
+        side = (plane.index > max(given)) - (plane.index < min(given)) if given else 0
+        beyond = [index for index in self.sections if (index - plane.index) * side > 0]
+        if beyond and proposal.stack is not None:
+            self.stop_propagation()
+            self._do(Step("end of the object", touches_draft=True))
+            self._current.show(self.prompt, replace(proposal, stack=proposal.stack.without(beyond)))
+            self._announce_step()
+        return side
 
     def aside(self, kind: Kind, items: Iterator[Any], taken: Callable[[Any], None]) -> None:
         """Work through something else on the model's thread while it is idle; the newest of a kind wins.
@@ -208,6 +228,16 @@ class PropagatingSession(NamingSession):
         self._progress = replace(self._progress, is_running=False)
         self.propagation_changed.emit(self._progress)
         self._announce_step()
+
+
+def _inside(proposal: Proposal, reach: Reach) -> Proposal:
+    """Return the object without what was found outside a range; what the user said there stays."""
+    stack = proposal.stack
+    if stack is None:
+        return proposal
+    sections = stack.sections.items()
+    outside = [index for index, one in sections if not one.is_given and not reach.holds(index)]
+    return replace(proposal, stack=stack.without(outside))
 
 
 def _indices(wanted: Iterable[Stretch]) -> set[int]:

@@ -18,6 +18,7 @@ from napari_medkd.viewer.afterwards import Afterwards
 from napari_medkd.viewer.dispatch import GuiDispatch
 from napari_medkd.viewer.errors import notify
 from napari_medkd.viewer.keys import KeyBindings
+from napari_medkd.viewer.leading import go_to, leading_axes
 from napari_medkd.viewer.library import InstalledModels
 from napari_medkd.viewer.model_loader import ModelLoader
 from napari_medkd.viewer.preview import Preview
@@ -236,7 +237,8 @@ class MedkdDock(QWidget):
     # --- inside -------------------------------------------------------------------------------------------
     def _build_panel(self, chosen: settings.Settings, asker: Asker | None) -> MedkdPanel:
         home = settings.home()
-        folders = {"Journals": home / "journals", "Models": home / "models", "Settings": home}
+        folders = {name: home / name.lower() for name in ("Journals", "Embeddings", "Models")}
+        folders["Settings"] = home
         segment = SegmentPanel(self.session, asker=asker)
         models = ModelsPanel(self.library, chosen, folders, asker=asker)
         panel = MedkdPanel(segment, models, self)
@@ -251,6 +253,7 @@ class MedkdDock(QWidget):
     def _connect(self) -> None:
         segment, models = self.panel.segment, self.panel.models
         segment.image_chosen.connect(self._on_image_chosen)
+        segment.leading_chosen.connect(self._on_leading_chosen)
         segment.model_chosen.connect(self.use_model)
         segment.tool_chosen.connect(self.tools.activate)
         segment.brush_size_changed.connect(self._on_brush_size)
@@ -294,9 +297,26 @@ class MedkdDock(QWidget):
         if name in self.viewer.layers:
             self.open_image(self.viewer.layers[name])
 
+    def _on_leading_chosen(self, leading: tuple[int, ...]) -> None:
+        """Open the image at another time point or channel; the sliders go back where that was not wanted."""
+        image = self.workspace.image
+        if image is None:
+            return
+        go_to(self.viewer, image, leading)
+        self.open_image(image)
+        self._show_leading()
+
+    def _show_leading(self) -> None:
+        image, placement = self.workspace.image, self.workspace.placement
+        axes = leading_axes(image, placement) if image is not None and placement is not None else ()
+        self.panel.segment.set_leading(axes)
+        if image is not None and axes:
+            go_to(self.viewer, image, [axis.at for axis in axes])
+
     def _on_opened(self, layers: LayerSet | None) -> None:
         image = self.workspace.image
         self._list_images()
+        self._show_leading()
         if layers is None or image is None:
             self._keys.bind_layers(())
             return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_medkd import settings
 from napari_medkd.errors import MedkdError, ModelUnavailable
 
 if TYPE_CHECKING:
@@ -90,5 +91,9 @@ class ModelLoader:
 
 def _load(model_id: str, progress: Callable[[str], None]) -> Segmenter:
     from napari_medkd.inference import load_segmenter
+    from napari_medkd.inference.feature_folder import FeatureFolder
 
-    return load_segmenter(model_id, in_child=True, progress=progress)
+    chosen = settings.Settings.load()
+    budget = chosen.embedding_disk_mb * 2**20
+    kept = FeatureFolder(settings.home() / "embeddings", budget) if budget else None
+    return load_segmenter(model_id, settings=chosen, in_child=True, progress=progress, kept=kept)

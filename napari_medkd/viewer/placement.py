@@ -111,5 +111,5 @@ def _check_leading(point: NDArray[np.float64], placement: Placement) -> None:
             raise InvalidPrompt(
                 f"The slider of axis {axis} stands at {round(float(point[axis]))}, but the image was opened "
                 f"at {index}.",
-                "Move it back, or choose the image again to open it there.",
+                "Move it back, or choose that number in the panel's box Image.",
             )

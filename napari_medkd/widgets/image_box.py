@@ -9,6 +9,7 @@ from superqt.utils import signals_blocked
 
 from napari_medkd.widgets.inputs import CompactCombo
 from napari_medkd.widgets.labels import Caption, Section
+from napari_medkd.widgets.leading_chooser import LeadingChooser
 from napari_medkd.widgets.links import Links
 from napari_medkd.widgets.sentences import image_facts
 from napari_medkd.widgets.window_control import WindowControl
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ImageBox(Section):
-    """The image chooser, the facts of the image and its window.
+    """The image chooser, its time point and channel, the facts of the image and its window.
 
     Parameters
     ----------
@@ -32,15 +33,18 @@ class ImageBox(Section):
     """
 
     image_chosen = Signal(str)
+    leading_chosen = Signal(object)  # tuple of int: a time point, a channel
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Image", parent)
         self._chooser = CompactCombo("Image", "The image that prompts are given on.")
+        self.leading = LeadingChooser()
         self._facts, self._notes = Caption(), Caption()
         self.window_control = WindowControl(session)
-        for widget in (self._chooser, self._facts, self._notes, self.window_control):
+        for widget in (self._chooser, self.leading, self._facts, self._notes, self.window_control):
             self.body.addWidget(widget)
         self._chooser.textActivated.connect(self.image_chosen)
+        self.leading.chosen.connect(self.leading_chosen)
         self.set_images((), None)
         Links(self).connect(session.volume_changed, self._on_volume_changed)
         self._on_volume_changed(session.volume)

@@ -119,6 +119,13 @@ KEYS: tuple[Key, ...] = (
         "Volume",
     ),
     Key(
+        "end_here",
+        ("Shift+K",),
+        "Ends here",
+        "The object ends on this slice: what was found beyond it is taken back, and not followed again.",
+        "Volume",
+    ),
+    Key(
         "interpolate",
         ("Shift+I",),
         "Interpolate",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
     from napari_medkd.session.journal import Recovery
     from napari_medkd.session.session import Session
+    from napari_medkd.widgets.leading_chooser import LeadingAxis
 
 __all__ = ["TOOLS", "SegmentPanel"]
 
@@ -50,6 +51,7 @@ class SegmentPanel(QWidget):
     """
 
     image_chosen = Signal(str)  # a name given by set_images
+    leading_chosen = Signal(object)  # tuple of int: another time point or channel of the image
     model_chosen = Signal(str)  # id of a card given by set_models
     models_requested = Signal()  # the user wants the Models tab
     tool_chosen = Signal(str)  # one of TOOLS; only after a choice, not after set_tool
@@ -89,6 +91,10 @@ class SegmentPanel(QWidget):
     def set_images(self, names: Sequence[str], current: str | None = None) -> None:
         """Offer images to choose from; `current` is shown as chosen. Emits nothing."""
         self._image.set_images(names, current)
+
+    def set_leading(self, axes: Sequence[LeadingAxis]) -> None:
+        """Show which time point and channel of the image is worked on. Emits nothing."""
+        self._image.leading.show_axes(axes)
 
     def set_models(self, cards: Sequence[ModelCard]) -> None:
         """Offer installed models; the session's own is shown as chosen. Emits nothing."""
@@ -191,6 +197,7 @@ class SegmentPanel(QWidget):
             "discard": lambda: self._attempt(session.discard),
             "propagate": self._propagate,
             "accept_slice": self._accept_slice,
+            "end_here": self._end_here,
             "interpolate": lambda: self._attempt(session.interpolate),
             "undo": lambda: self._step(session.undo, "Undone"),
             "redo": lambda: self._step(session.redo, "Done again"),
@@ -206,6 +213,7 @@ class SegmentPanel(QWidget):
     def _connect(self) -> None:
         self._state.models_requested.connect(self.models_requested)
         self._image.image_chosen.connect(self.image_chosen)
+        self._image.leading_chosen.connect(self.leading_chosen)
         self._image.window_control.dragged.connect(self.window_dragged)
         self._model.model_chosen.connect(self.model_chosen)
         self._tools.tool_chosen.connect(self.tool_chosen)
@@ -263,6 +271,11 @@ class SegmentPanel(QWidget):
         plane = self._session.plane
         if plane is not None:
             self._attempt(lambda: self._session.accept_slice(plane))
+
+    def _end_here(self) -> None:
+        plane = self._session.plane
+        if plane is not None:
+            self._attempt(lambda: self._volume.limit(plane.index, self._session.end_at(plane)))
 
     def _settle(self, choice: Pending) -> None:
         if choice is Pending.COMMIT:

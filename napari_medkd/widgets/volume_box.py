@@ -46,9 +46,10 @@ class VolumeBox(Section):
         super().__init__("Volume", parent)
         self._session = session
         self._progress: Progress | None = None
+        self._is_limited = False  # whether the range is that of the object in hand alone
         self._propagate = self._button("propagate")
         self._interpolate = self._button("interpolate")
-        self._accept = self._button("accept_slice")
+        self._accept, self._ends = self._button("accept_slice"), self._button("end_here")
         self._first, self._last = self._slice_box("First slice"), self._slice_box("Last slice")
         self._direction = CompactCombo(
             "Direction", "Whether it is followed to higher slice numbers, to lower ones, or both."
@@ -62,8 +63,8 @@ class VolumeBox(Section):
         self._stops.addItems(list(_STOPS))
         self.strip = ConfidenceStrip()
         self._text = Caption(lines=2)
-        self._row(self._propagate)
-        self._row(self._accept, self._interpolate)
+        self._row(self._propagate, self._interpolate)
+        self._row(self._accept, self._ends)
         self._row(Word("Slices"), self._first, Word("to"), self._last)
         self._row(self._direction, self._stops)
         self.body.addWidget(self.strip)
@@ -86,6 +87,12 @@ class VolumeBox(Section):
         """Which slices may be reached, as chosen."""
         direction = _DIRECTIONS[self._direction.currentText()]
         return Reach(self._first.value(), self._last.value(), direction)
+
+    def limit(self, index: int, side: int) -> None:
+        """Set the last slice of the range (`side` 1), or its first (-1), or neither (0), for this object."""
+        if side:
+            (self._last if side > 0 else self._first).setValue(index)
+            self._is_limited = True
 
     def _button(self, action: str) -> KeyButton:
         key = key_for(action)
@@ -123,6 +130,7 @@ class VolumeBox(Section):
     def _set_range(self) -> None:
         volume = self._session.volume
         last = volume.shape[self._axis()] - 1 if volume is not None else 0
+        self._is_limited = False
         for box, value in ((self._first, 0), (self._last, last)):
             with signals_blocked(box):
                 box.setRange(0, max(last, 0))
@@ -142,14 +150,18 @@ class VolumeBox(Section):
         proposal, plane = session.proposal, session.plane
         sections = session.sections
         has_object = proposal is not None and not proposal.is_empty
+        if self._is_limited and not has_object:
+            self._set_range()
         running = session.is_propagating
         self._propagate.setText("Stop" if running else key_for("propagate").title)
         self._propagate.setEnabled(running or (has_object and session.segmenter is not None))
-        given = sum(section.is_given for section in sections.values())
-        self._interpolate.setEnabled(not running and given > 1)
+        prompted = [index for index, section in sections.items() if section.is_given]
+        self._interpolate.setEnabled(not running and len(prompted) > 1)
         current = plane.index if plane is not None and plane.axis == self._axis() else -1
         here = sections.get(current)
         self._accept.setEnabled(not running and here is not None and not here.is_given)
+        is_beyond = bool(prompted) and not min(prompted) <= current <= max(prompted)
+        self._ends.setEnabled(current >= 0 and is_beyond)
         self.strip.show_sections(count, sections, current)
         self._text.setText(propagation_text(session, self._progress))
 

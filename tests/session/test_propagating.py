@@ -306,3 +306,19 @@ def test_nothing_to_follow_is_a_sentence(session):
     for act in (session.propagate, session.interpolate, session.join_slices):
         with pytest.raises(MedkdError, match="no object"):
             act()
+
+
+def test_an_object_ends_where_the_user_says_so(followed):
+    assert followed.end_at(Plane(0, 5)) == followed.end_at(Plane(1, 8)) == 0
+    assert followed.end_at(Plane(0, 8)) == 1 and followed.end_at(Plane(0, 3)) == -1
+    assert sorted(followed.sections) == [3, 4, 5, 6, 7, 8]
+    assert followed.undo_title == "end of the object"
+    followed.undo()
+    followed.undo()
+    assert sorted(followed.sections) == list(range(2, 10))
+
+
+def test_what_was_found_outside_the_range_is_taken_back(followed):
+    followed.accept_slice(Plane(0, 9))
+    followed.propagate(reach=Reach(3, 8))
+    assert sorted(followed.sections) == [3, 4, 5, 6, 7, 8, 9]

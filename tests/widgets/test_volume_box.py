@@ -60,6 +60,23 @@ def test_shift_p_follows_and_the_strip_and_the_sentence_say_where(session, qtbot
     assert session.sections[5].score is None
 
 
+def test_ends_here_takes_back_what_lies_beyond_and_holds_for_this_object_alone(session, qtbot):
+    panel = SegmentPanel(session)
+    qtbot.addWidget(panel)
+    box = panel.findChild(VolumeBox)
+    session.set_prompt(PROMPT)
+    panel.perform("propagate")
+    assert not box._ends.isEnabled()  # the prompted slice
+    session.set_plane(Plane(0, 6))
+    assert box._ends.isEnabled()
+    panel.perform("end_here")
+    assert max(session.sections) == 6 and box.reach.last == 6
+    panel.perform("propagate")
+    assert max(session.sections) == 6
+    session.discard()
+    assert box.reach.last == box._last.maximum()
+
+
 def test_a_click_in_the_strip_asks_for_the_slice(session, qtbot):
     box = VolumeBox(session)
     qtbot.addWidget(box)

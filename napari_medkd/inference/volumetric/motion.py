@@ -58,6 +58,29 @@ def carried(before: NDArray[np.uint8], after: NDArray[np.uint8], mask: Mask) -> 
     return field
 
 
+def expected(outline: NDArray[np.float32], image: NDArray[np.uint8], look: Appearance) -> Mask:
+    """Return where to ask for the object: where it was `carried` to, a pixel less or more where it looks so.
+
+    A tight box says how large the object is, and what comes back is about as large: here one that tapers off,
+    or grows, may begin to.
+
+    Parameters
+    ----------
+    outline : ndarray (rows, columns) float32
+        From `carried`.
+    image : ndarray (rows, columns, 1 or 3) uint8
+        The slice.
+    look : Appearance
+        What the object looks like.
+    """
+    place = np.zeros(outline.shape, np.bool_)
+    near = outline > -_FAR
+    if near.any():
+        (box,) = ndimage.find_objects(near.astype(np.uint8))
+        place[box] = outline[box] + _LOOK * look.evidence(image[box]) > 0
+    return place
+
+
 def joined(outline: NDArray[np.float32], answer: Mask, image: NDArray[np.uint8], look: Appearance) -> Mask:
     """Return the object from where it was `carried` to, what the model answers, and how it looks.
 

@@ -216,10 +216,11 @@ class _Walker:
             plane = Plane(self.axis, index)
             after = self.volume.slice_seen(plane)
             outline = motion.carried(before, after, mask)
-            if not (outline > 0).any():
+            place = motion.expected(outline, after, look)
+            if not place.any():
                 yield plane, np.zeros_like(mask), 0.0, 0.0
                 continue
-            answer = self.ask(self.hand_over.prompt(plane, outline > 0))
+            answer = self.ask(self.hand_over.prompt(plane, place))
             found = motion.joined(outline, answer.masks[0], after, look)
             if found.any():
                 mask, before = found, after

@@ -34,6 +34,10 @@ class Reach:
     direction: int = 0
     beside: int | None = None
 
+    def holds(self, index: int) -> bool:
+        """Tell whether a slice is inside the range."""
+        return (self.first is None or self.first <= index) and (self.last is None or index <= self.last)
+
     def within(self, count: int) -> Reach:
         """Return the reach in a volume of `count` slices; a range without slices is an `InvalidPrompt`."""
         first = max(self.first or 0, 0)
