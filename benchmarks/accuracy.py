@@ -3,7 +3,8 @@
 ``python -m benchmarks.accuracy --data DIR --models medkd-fast litemedsam --json OUT`` asks each model for the
 objects of each set, as ``medkd evaluate`` does, and sets the means beside their goals. With ``--keep`` the
 figures of other models, sets and questions stay in OUT, so that it can be filled by several calls; it is
-written after each set. ``--upstream`` compares LiteMedSAM through our whole path with its authors' own code instead.
+written after each set. ``--upstream`` compares LiteMedSAM through our whole path with its authors' own code
+instead.
 """
 
 from __future__ import annotations

@@ -47,10 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark, write its report after each set and print a line for each."""
     options = _parser().parse_args(arguments)
     report: Figures = {"model": options.model, "split": options.split, **machine(), "sets": {}}
+    if options.keep and options.json and options.json.exists():
+        report["sets"] = json.loads(options.json.read_text(encoding="utf-8"))["sets"]
     model = load_segmenter(options.model, device=options.device)
     clicked = load_segmenter(options.clicked, device=options.device) if options.clicked else None
     report["runtime"] = model.runtime_name
-    for name in options.sets:
+    for name in [one for one in options.sets if one not in report["sets"]]:
         folder = ImageMaskFolder(options.data / name, options.split)
         one = {
             "goal": GOALS.get(name),
@@ -149,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", default="test")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--json", type=Path, help="report to write")
+    parser.add_argument("--keep", action="store_true", help="go on with the sets that it lacks")
     return parser
 
 

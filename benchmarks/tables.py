@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import (
     accuracy_tables,
+    automatic_tables,
     batch_tables,
     cost_tables,
     latency_tables,
@@ -46,7 +47,8 @@ def main() -> None:
         if file.exists():
             page = fill(page, name, table(json.loads(file.read_text(encoding="utf-8"))))
     PAGE.write_text(page, encoding="utf-8")
-    for name, write in (("recipes", _fill_recipes), ("steps", _fill_steps)):
+    pages = {"recipes": _fill_recipes, "steps": _fill_steps, "automatic": _fill_automatic}
+    for name, write in pages.items():
         file = RESULTS / f"{name}.json"
         if file.exists():
             write(json.loads(file.read_text(encoding="utf-8")))
@@ -61,6 +63,11 @@ def _fill_recipes(report: dict[str, Any]) -> None:
 def _fill_steps(report: dict[str, Any]) -> None:
     """Put the figures of `benchmarks.step_costs` into KD-SAM's page."""
     _fill_recipe("kd-sam", "steps", cost_tables.steps(report))
+
+
+def _fill_automatic(report: dict[str, Any]) -> None:
+    """Put the figures of `benchmarks.automatic` into ESP-MedSAM's page."""
+    _fill_recipe("esp-medsam", "automatic", automatic_tables.automatic(report))
 
 
 def _fill_recipe(recipe: str, name: str, text: str) -> None:

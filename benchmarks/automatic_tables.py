@@ -1,0 +1,45 @@
+"""The table of models that prompt themselves, for the recipe's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.accuracy_tables import table
+
+Figures = dict[str, Any]
+ASKED = ("automatic", "clicked once", "U-Net")
+
+
+def automatic(report: Figures) -> str:
+    """Set by set: who found how much, how far the outlines lie apart, and how often the kind was told."""
+    sets = report["sets"]
+    asked = [who for who in ASKED if any(who in one for one in sets.values())]
+    rows = []
+    for name, one in sets.items():
+        goal = "–" if one["goal"] is None else f"≥ {one['goal']:.3f}"
+        cells = [f"{name} ({one['routed']['cases']})", goal]
+        cells += [_dice(one.get(who), one["goal"] if who == "automatic" else None) for who in asked]
+        routed = one["routed"]
+        rows.append(
+            [*cells, f"{one['automatic']['hd95']['mean']:.0f}", f"{routed['right']} of {routed['cases']}"]
+        )
+    found = report["means"]
+    means = [f"{found[who]:.3f}" if who in found else "–" for who in asked]
+    rows.append(["mean of those with a goal", "", *means, "", f"{100 * found['routed']:.1f} %"])
+    titles = {"automatic": report["model"], "clicked once": "medkd-fast, one click", "U-Net": "U-Net"}
+    parts = [
+        table(["set (images)", "goal", *(titles[who] for who in asked), "HD95, px", "kind told"], rows),
+        f"Mean Dice [95 % interval] on the {report['split']} splits; what misses its goal is in italics.",
+    ]
+    if "seconds" in report:
+        seconds = report["seconds"]["median"]
+        parts[-1] += f" A 1024² image takes {seconds:.2f} s, end to end ({report['runtime']})."
+    return "\n\n".join(parts)
+
+
+def _dice(figures: Figures | None, goal: float | None) -> str:
+    if figures is None:
+        return "–"
+    one = figures["dice"]
+    text = f"{one['mean']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+    return text if goal is None or one["mean"] >= goal else f"*{text}*"
