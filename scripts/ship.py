@@ -28,7 +28,7 @@ def main() -> int:
     """Copy one package; exits with 1 where too much would be shipped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("package", type=Path, help="the folder model/ of a finished run")
-    parser.add_argument("--report", type=Path, help="what benchmarks.accuracy wrote, for the figures")
+    parser.add_argument("--report", type=Path, help="what benchmarks.accuracy or .automatic wrote")
     chosen = parser.parse_args()
     card = check_package(chosen.package)
     place = SHIPPED / card.id
@@ -48,10 +48,14 @@ def main() -> int:
 def _metrics(card: ModelCard, report: Path | None) -> dict[str, float]:
     """Return the validation figures of the run, and the means over the test splits where they were asked."""
     figures = dict(card.metrics)
-    if report is not None:
-        means = json.loads(report.read_text(encoding="utf-8"))["models"][card.id]["means"]
-        figures |= {f"test_{name}": value for name, value in means.items() if value is not None}
-    return figures
+    if report is None:
+        return figures
+    told = json.loads(report.read_text(encoding="utf-8"))
+    if "models" in told:
+        means = told["models"][card.id]["means"]
+        return figures | {f"test_{name}": value for name, value in means.items() if value is not None}
+    sets = {f"test_{name}": one["automatic"]["dice"]["mean"] for name, one in told["sets"].items()}
+    return figures | sets | {"test_router": told["means"]["routed"]}
 
 
 def _commit() -> str:
