@@ -29,6 +29,7 @@ _WORDS = {
     "SM": "microscopy",
     "GM": "microscopy",
 }
+_NARROWER = {"endoscopy": "colonoscopy"}
 
 
 def known(card: ModelCard) -> list[str]:
@@ -70,6 +71,12 @@ def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
             "Choose another model, or say which of these to take it for (--modality; Kind in the Batch tab).",
         )
     return word if word in kinds else None
+
+
+def is_other(volume: Volume, kind: str) -> bool:
+    """Tell whether the file says that an image is of another kind than it was taken for."""
+    word = _WORDS.get(volume.modality, kind)
+    return kind not in (word, _NARROWER.get(word))
 
 
 def notes(volume: Volume, said: str | None) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class ObservableSession:
         self._current.proposal_changed.connect(self.collecting.follow_proposal)
         self.suggestions = Suggestions(worker, self._current.answers, self._is_committed, lambda: self.labels)
         self.volume_changed.connect(self.suggestions.use)
-        self.segmenter_changed.connect(self.suggestions.stop)
+        self.segmenter_changed.connect(self.suggestions.follow_segmenter)
         self._current.prompt_changed.connect(self.suggestions.follow_prompt)
         self._just_committed = False
         self._shown_state = State.NO_IMAGE

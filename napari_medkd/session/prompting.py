@@ -116,19 +116,25 @@ def cycled(proposal: Proposal, step: int) -> Proposal | None:
 
 
 def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) -> Seen | None:
-    """Return what stands behind the mask on the screen where `prompt` refines it, for the same model.
+    """Return what stands behind the mask on the screen where `prompt` refines it.
 
-    Not where a prompt was moved or taken away: the old mask would still say it. A slice that was found from
-    its neighbours has its mask behind it.
+    The model's own answer, not where a prompt was moved or taken away: the old mask would still say it. Where
+    nobody prompted (a slice that was found from its neighbours, what another model found by itself), the mask
+    is all that says which object is meant, but for a box, which says it better.
     """
     if shown is None or "mask" not in segmenter.card.capabilities or not _adds_only(shown.prompt, prompt):
         return None
+    if shown.prediction is not None and shown.prediction.model_id == segmenter.card.id:
+        return shown.prediction.seen(shown.choice)
+    is_meant = _is_unprompted(shown) and prompt.box is None and shown.mask.any()
+    return seen_of(shown.mask, segmenter.card) if is_meant else None
+
+
+def _is_unprompted(shown: Proposal) -> bool:
+    """Tell whether nothing that was said leads to the mask; painted pixels alone outlive any answer."""
     if shown.prediction is None:
-        is_found = shown.stack is not None and prompt.box is None
-        return seen_of(shown.mask, segmenter.card) if is_found and shown.mask.any() else None
-    if shown.prediction.model_id != segmenter.card.id:
-        return None
-    return shown.prediction.seen(shown.choice)
+        return shown.stack is not None or shown.prompt.is_empty
+    return not needs_model(shown.prompt)
 
 
 def _adds_only(old: Prompt, prompt: Prompt) -> bool:

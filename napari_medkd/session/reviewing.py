@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_medkd.inference.segmenter import Segmenter
     from napari_medkd.session.accepting import Acceptance
     from napari_medkd.session.state import OverlapRule
     from napari_medkd.session.suggestion import Key, Part, Suggestion
@@ -33,19 +34,21 @@ _NOT_IT = -10.0  # logit of what belongs to other suggestions
 class ReviewingSession(PropagatingSession):
     """The part of a `Session` that lets a model suggest objects, and decides about them."""
 
-    def look(self, places: Sequence[Place] = (), modality: str = "") -> None:
+    def look(self, places: Sequence[Place] = (), modality: str = "", looker: Segmenter | None = None) -> None:
         """Let the model look for objects by itself: on the visible slice, or wherever `places` say.
 
-        What it finds comes through `suggestions`. A model that needs a prompt is asked at many points.
+        A `looker` looks in its place, and must stay open meanwhile; the model answers clicks all the same.
+        What is found comes through `suggestions`. A model that needs a prompt is asked at many points.
         Raises `InvalidPrompt` where there is no image or no model, or one that can do neither.
         """
-        if self.segmenter is None:
+        looker = looker or self.segmenter
+        if looker is None:
             raise InvalidPrompt("No model is loaded.", "Choose one first.")
         if not places:
             if self.volume is None or self.plane is None:
                 raise nothing_open()
             places = [Place(self.volume, (self.plane,))]
-        self.suggestions.look(places, How(self.segmenter, modality))
+        self.suggestions.look(places, How(looker, modality))
 
     def everywhere(self, axis: int) -> Place:
         """Return every slice of the open image along an axis, those around the visible one first."""

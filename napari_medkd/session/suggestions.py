@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
     from napari_medkd.errors import MedkdError
+    from napari_medkd.inference.segmenter import Segmenter
     from napari_medkd.session.answers import Answers
     from napari_medkd.session.history import Step
     from napari_medkd.session.looking import How, Place, Share
@@ -73,6 +74,8 @@ class Suggestions:
         self._cut_at = self._cut_took = 0.0
         self._cutting: Review | None = None
         self._in_hand: Key | None = None
+        self._own: Segmenter | None = None
+        self._looker: Segmenter | None = None
         self.how = Cut()
         self.share = 0.0
 
@@ -156,6 +159,7 @@ class Suggestions:
                 "Choose another model, such as MedKD fast.",
             )
         self.stop()
+        self._looker = how.segmenter
         model_id, self.share = how.segmenter.card.id, 0.0
 
         def take(item: Looked | Share) -> None:
@@ -170,10 +174,16 @@ class Suggestions:
 
     def stop(self) -> None:
         """Look no further; what was found stays."""
-        sweep, self._sweep = self._sweep, None
+        sweep, self._sweep, self._looker = self._sweep, None, None
         if sweep is not None:
             sweep.stop()
             self._finish(None)
+
+    def follow_segmenter(self, segmenter: Segmenter | None) -> None:
+        """Take note of the session's model: it looks no further once it goes; one beside it goes on."""
+        if self._looker is self._own:
+            self.stop()
+        self._own = segmenter
 
     def cut(self, how: Cut) -> None:
         """Take another threshold, or other parts for one object; costs no network."""
@@ -271,7 +281,7 @@ class Suggestions:
             review.cover(labels)
 
     def _end(self, error: MedkdError | None) -> None:
-        self._sweep = None
+        self._sweep = self._looker = None
         self._finish(error)
 
     def _finish(self, error: MedkdError | None) -> None:

@@ -106,6 +106,7 @@ class MedkdDock(QWidget):
         self._keys = KeyBindings(
             napari_viewer, self.perform, self.tools.suspend, self.tools.delete_selected_point
         )
+        self.load = load  # how tabs load models of their own
         self._loader = ModelLoader(self.dispatch, load)
         self.performers: list[Callable[[str], bool]] = []  # tabs that may know better what a key means now
         self._settled = QTimer(self, interval=_SETTLE_MS, singleShot=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QKeyEvent
 
+    from napari_medkd.models.card import ModelCard
     from napari_medkd.session.session import Session
     from napari_medkd.session.suggestion import Key
     from napari_medkd.widgets.dialogs import Asker
@@ -41,7 +42,7 @@ class AutoPanel(QWidget):
         Who answers questions.
     """
 
-    look_requested = Signal(str, str)  # where (`look_box`), kind of image
+    look_requested = Signal(str, str, str)  # where (`look_box`), kind of image, model
     fly_requested = Signal(object)  # Suggestion to be shown
     chosen = Signal()  # another suggestion is chosen, or none
     next_image_requested = Signal()
@@ -74,6 +75,14 @@ class AutoPanel(QWidget):
         self._on_changed()
 
     # --- what the viewer fills in -------------------------------------------------------------------------
+    def set_models(self, cards: Sequence[ModelCard]) -> None:
+        """Offer the installed models: those that work by themselves can look."""
+        self._look.looker.set_models(cards)
+
+    def set_loading(self, sentence: str) -> None:
+        """Say that a model is on its way; an empty sentence takes it back."""
+        self._look.set_loading(sentence)
+
     def show_others(self, images: int, suggestions: int) -> None:
         """Say how much is left to decide in other images."""
         self._others.setVisible(images > 0)

@@ -14,6 +14,7 @@ from napari_medkd.widgets.inputs import CompactCombo
 from napari_medkd.widgets.keys import key_for, tooltip_for
 from napari_medkd.widgets.labels import SPACING, Caption, Section, Word
 from napari_medkd.widgets.links import Links
+from napari_medkd.widgets.looker_chooser import LookerChooser
 from napari_medkd.widgets.suggestion_sentences import found_text, looker_text
 
 if TYPE_CHECKING:
@@ -29,14 +30,17 @@ class LookBox(Section):
     Parameters
     ----------
     session : Session
-        Whose model looks.
+        Whose model looks, or another one in its place.
     """
 
-    look_requested = Signal(str, str)  # slice, volume or images; kind of image, "" for what the model thinks
+    # slice, volume or images; kind of image, "" for what the model thinks; model, "" for the session's own
+    look_requested = Signal(str, str, str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Suggest objects", parent)
         self._session = session
+        self._loading = ""
+        self.looker = LookerChooser(session)
         self._who, self._found = Caption(), Caption()
         self._where = CompactCombo("Where to look", "Where the model looks for objects.")
         self._kind = CompactCombo(
@@ -59,7 +63,13 @@ class LookBox(Section):
     def look(self, where: str = "") -> None:
         """Ask for a look where the chooser says, or elsewhere."""
         if self._start.isEnabled():
-            self.look_requested.emit(where or self._where.currentData(), self._kind.currentData() or "")
+            kind = self._kind.currentData() or ""
+            self.look_requested.emit(where or self._where.currentData(), kind, self.looker.model_id)
+
+    def set_loading(self, sentence: str) -> None:
+        """Say that the model that looks is on its way; an empty sentence takes it back."""
+        self._loading = sentence
+        self._say()
 
     def _build(self) -> None:
         for where, words in _WORDS.items():
@@ -68,13 +78,16 @@ class LookBox(Section):
         kind.setContentsMargins(0, 0, 0, 0)
         kind.addWidget(Word("Kind of image"))
         kind.addWidget(self._kind, 1)
-        row, going = QHBoxLayout(), QHBoxLayout()
-        for layout in (kind, row, going):
+        who, row, going = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        who.addWidget(Word("Who looks"))
+        who.addWidget(self.looker, 1)
+        for layout in (who, kind, row, going):
             layout.setSpacing(SPACING)
         row.addWidget(self._where, 1)
         row.addWidget(self._start, 1)
         going.addWidget(self._bar, 1)
         going.addWidget(self._stop)
+        self.body.addLayout(who)
         self.body.addWidget(self._who)
         self.body.addWidget(self._kind_row)
         self.body.addLayout(row)
@@ -86,7 +99,7 @@ class LookBox(Section):
         self._start.clicked.connect(lambda: self.look())
         self._stop.clicked.connect(suggestions.stop)
         self._kind.activated.connect(lambda: self.look(SLICE))
-        links.connect(self._session.segmenter_changed, self._on_model)
+        self.looker.changed.connect(self._on_model)
         links.connect(self._session.volume_changed, self._on_volume)
         links.connect(self._session.plane_changed, self._say)
         links.connect(suggestions.changed, self._on_changed)
@@ -94,7 +107,7 @@ class LookBox(Section):
         links.connect(suggestions.ended, self._on_ended)
 
     def _on_model(self, *_: object) -> None:
-        card = self._session.segmenter.card if self._session.segmenter is not None else None
+        card = self.looker.card
         self._who.setText(looker_text(card))
         self._start.setEnabled(card is not None and can_look(card) and self._session.volume is not None)
         self._kind.clear()
@@ -119,12 +132,13 @@ class LookBox(Section):
     def _on_changed(self) -> None:
         self._say()
         review = self._session.suggestions.review
-        if self._kind.count() and review is not None and review.kinds:
+        if review is not None and review.kinds:
             kind, share = next(iter(review.kinds.items()))
-            self._kind.setItemText(0, f"Automatic ({kind}, {share:.0%})")
+            if self._kind.findData(kind) >= 0:  # it is not another model's that looked before
+                self._kind.setItemText(0, f"Automatic ({kind}, {share:.0%})")
 
     def _say(self, *_: object) -> None:
-        self._found.setText(found_text(self._session))
+        self._found.setText(self._loading or found_text(self._session))
 
     def _on_progress(self, share: float) -> None:
         if not self._bar.isVisible():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_medkd.batch.kinds import is_other
+
 if TYPE_CHECKING:
     from napari_medkd.core.geometry import Geometry
     from napari_medkd.models.card import ModelCard
     from napari_medkd.session.session import Session
     from napari_medkd.session.suggestion import Suggestion
+
+_SURE = 0.5  # how likely the likeliest kind of image must be
 
 
 def name_of(one: Suggestion) -> str:
@@ -55,7 +59,22 @@ def found_text(session: Session) -> str:
         parts.append("Nothing was found.")
     if review.covered:
         parts.append(f"{len(review.covered)} left out: committed before.")
-    return " ".join(parts)
+    parts.append(doubt_text(session))
+    return " ".join(parts).strip()
+
+
+def doubt_text(session: Session) -> str:
+    """Return why the kind that an image was taken for may be wrong, and what to do; empty where it is not."""
+    review, volume = session.suggestions.review, session.volume
+    if review is None or volume is None or not review.kinds:
+        return ""
+    kind, share = next(iter(review.kinds.items()))
+    advice = "Choose the kind, or let Everything look."
+    if is_other(volume, review.modality):
+        return f"The file says {volume.modality}, and it was taken for {review.modality}. {advice}"
+    if review.modality == kind and share < _SURE:
+        return f"It may be another kind of image ({kind}: {share:.0%} sure). {advice}"
+    return ""
 
 
 def looker_text(card: ModelCard | None) -> str:

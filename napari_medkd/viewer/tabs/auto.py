@@ -11,6 +11,7 @@ from napari_medkd.errors import MedkdError
 from napari_medkd.session.looking import Place
 from napari_medkd.viewer.flight import fly_to
 from napari_medkd.viewer.image_source import take_image
+from napari_medkd.viewer.looker import Looker
 from napari_medkd.viewer.suggestion_layer import SuggestionLayer
 from napari_medkd.widgets.auto_panel import AutoPanel
 from napari_medkd.widgets.links import Links
@@ -19,6 +20,7 @@ from napari_medkd.widgets.look_box import IMAGES, SLICE
 if TYPE_CHECKING:
     from napari.utils.events import Event
 
+    from napari_medkd.inference.segmenter import Segmenter
     from napari_medkd.session.suggestion import Suggestion
     from napari_medkd.viewer.dock import MedkdDock
 
@@ -42,8 +44,14 @@ class AutoTab:
         self.page.next_image_requested.connect(self._open_next)
         self.page.action_requested.connect(dock.perform)
         dock.performers.append(self.perform)
+        self._looker = Looker(dock.session, dock.dispatch, dock.load)
+        self._looker.loading.connect(self.page.set_loading)
+        self._looker.failed.connect(self.page.show_error)
+        dock.panel.models.models_changed.connect(self._list_models)
+        self._list_models()
         self._links = Links(self.page)
         self._links.connect(dock.workspace.opened, self._on_opened)
+        self._links.connect(dock.session.segmenter_changed, self._list_models)
         self._links.connect(dock.session.plane_changed, self._draw)
         self._links.connect(dock.session.suggestions.changed, self._draw)
         self._links.connect(dock.session.suggestions.changed, self._count_others)
@@ -53,6 +61,7 @@ class AutoTab:
     def close(self) -> None:
         """Let the model look no further, and stop following the viewer."""
         self._session.suggestions.stop()
+        self._looker.close()
         self._links.close()
         self._dock.viewer.layers.events.removed.disconnect(self._on_removed)
         self._dock.viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
@@ -66,13 +75,16 @@ class AutoTab:
         return self.page.perform(action)
 
     # --- where to look ------------------------------------------------------------------------------------
-    def _on_look(self, where: str, modality: str) -> None:
-        def look() -> None:
+    def _list_models(self, *_: object) -> None:
+        self.page.set_models(self._dock.library.cards())
+
+    def _on_look(self, where: str, modality: str, model_id: str) -> None:
+        def look(looker: Segmenter | None) -> None:
             places = [] if where == SLICE else [self._session.everywhere(self._axis())]
             places += self._other_places() if where == IMAGES else []
-            self._session.look(places, modality)
+            self._session.look(places, modality, looker)
 
-        self._dock.workspace.act(look)
+        self._looker.ask(model_id, lambda looker: self._dock.workspace.act(lambda: look(looker)))
 
     def _axis(self) -> int:
         return self._session.plane.axis if self._session.plane is not None else 0
