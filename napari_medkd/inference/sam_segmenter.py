@@ -245,7 +245,7 @@ class SamSegmenter:
             seen = frame.to_input(image)
             features = self._runtime.encode(mirror.mirrored(seen) if is_mirrored else seen)
             if self._kept is not None and isinstance(features, tuple):  # not a handle to what a GPU holds
-                features = self._kept.put(name, features)
+                self._kept.put(name, features)
         return features
 
 

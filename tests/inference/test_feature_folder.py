@@ -43,12 +43,11 @@ def volume(seed=0, name="image"):
     return Volume.from_array(values, name=name)
 
 
-def test_what_is_read_is_what_was_given_when_it_was_kept(folder):
+def test_what_is_read_is_what_was_kept(folder):
     assert folder.get("one") is None
-    given = folder.put("one", FEATURES)
-    for read, one, first in zip(folder.get("one"), given, FEATURES, strict=True):
-        assert read.dtype == np.float32 and np.array_equal(read, one)
-        assert np.allclose(read, first, rtol=1e-3)
+    folder.put("one", FEATURES)
+    for read, kept in zip(folder.get("one"), FEATURES, strict=True):
+        assert read.dtype == np.float32 and np.array_equal(read, kept)
 
 
 def test_an_image_opened_again_is_not_encoded_again_and_gets_the_same_answer(folder, make_card):
@@ -81,31 +80,27 @@ def _crop():
 
 
 def test_those_used_least_recently_go(tmp_path):
-    folder = FeatureFolder(tmp_path, 6000)
+    folder = FeatureFolder(tmp_path, 10000)
     for age, name in enumerate("abcd"):
         folder.put(name, (np.zeros((1, 512), np.float32),))
-        os.utime(tmp_path / f"{name}.npz", (age, age))
+        os.utime(tmp_path / name, (age, age))
     assert folder.get("a") is not None  # used now
     folder.put("e", (np.zeros((1, 512), np.float32),))
     assert folder.get("a") is not None and folder.get("e") is not None and folder.get("b") is None
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 6000
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 10000
 
 
 def test_a_damaged_file_and_a_folder_that_cannot_be_are_nobodys_trouble(folder, tmp_path):
     folder.put("one", FEATURES)
-    path = tmp_path / "embeddings" / "one.npz"
+    path = tmp_path / "embeddings" / "one"
     path.write_bytes(path.read_bytes()[:300])
     assert folder.get("one") is None
     (tmp_path / "file").write_bytes(b"")
     blocked = FeatureFolder(tmp_path / "file" / "embeddings", 2**20)
-    assert np.allclose(blocked.put("one", FEATURES)[0], FEATURES[0], atol=1e-2)
+    blocked.put("one", FEATURES)
+    assert blocked.get("one") is None
 
 
 def test_only_its_owner_may_look(folder, tmp_path):
     folder.put("one", FEATURES)
     assert (tmp_path / "embeddings").stat().st_mode & 0o077 == 0
-
-
-def test_features_too_large_for_half_precision_stay_as_they_are(folder):
-    huge = (np.full((1, 1, 2, 2), 1e6, np.float32),)
-    assert folder.put("huge", huge)[0] is huge[0] and folder.get("huge") is None
