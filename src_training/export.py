@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from napari_medkd import __version__
 from napari_medkd.models.checkpoint import sha256
 from napari_medkd.models.export import write_package
-from napari_medkd.models.package import CARD
+from napari_medkd.models.half import halved
+from napari_medkd.models.package import CARD, ENCODER
 from napari_medkd.models.provenance import FILE as PROVENANCE
 from napari_medkd.models.provenance import Provenance
 from napari_medkd.models.store import ModelStore
@@ -50,10 +53,26 @@ def export(
         }
     )
     place = context.folder / MODEL
-    written = write_package(model.cpu().eval(), finished, place)
+    written = write_package(model.cpu().eval(), finished, place, _known_encoder(model, finished, context))
     if context.spec.learning is not None:
         _add_provenance(written, context, place)
     return place
+
+
+def _known_encoder(model: PromptableModel, card: ModelCard, context: Context) -> Path | None:
+    """Return the base's graph of the encoder where the run left the encoder alone, as the quick mode does."""
+    store = ModelStore()
+    if not context.spec.base:
+        return None
+    base, graph = store.get(context.spec.base), store.files(context.spec.base).get(ENCODER)
+    if graph is None or (base.architecture, base.preprocessing) != (card.architecture, card.preprocessing):
+        return None
+    before = store.build(base.id).image_encoder.state_dict()
+    now = halved(model.image_encoder.state_dict())
+    is_same = before.keys() == now.keys() and all(
+        torch.equal(value, now[name].to(value.dtype)) for name, value in before.items()
+    )
+    return graph if is_same else None
 
 
 def _add_provenance(card: ModelCard, context: Context, place: Path) -> None:

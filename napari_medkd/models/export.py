@@ -79,7 +79,9 @@ def export_onnx(
     return {name: files[name] for name in (ENCODER, DECODER)}
 
 
-def write_package(model: PromptableModel, card: ModelCard, folder: Path) -> ModelCard:
+def write_package(
+    model: PromptableModel, card: ModelCard, folder: Path, known: Path | None = None
+) -> ModelCard:
     """Write a model as a package that runs with torch and without it: card, weights in 16 bits, both graphs.
 
     Parameters
@@ -90,6 +92,8 @@ def write_package(model: PromptableModel, card: ModelCard, folder: Path) -> Mode
         What it is; its `files` are filled in.
     folder : Path
         Where the package goes; made where it is missing, files of the same names are replaced.
+    known : Path, optional
+        The encoder's graph in 16 bits, where a model with the very same encoder has one: most of the work.
 
     Returns
     -------
@@ -105,8 +109,11 @@ def write_package(model: PromptableModel, card: ModelCard, folder: Path) -> Mode
     with tempfile.TemporaryDirectory(prefix="medkd-package-") as made:
         staging = Path(made)
         encoder, decoder = staging / ENCODER, staging / DECODER
-        write_onnx(model, card, encoder, decoder)
-        for path in (encoder, decoder):
+        if known is not None:
+            shutil.copyfile(known, encoder)
+        made_now = [decoder] if known is not None else [encoder, decoder]
+        write_onnx(model, card, None if known is not None else encoder, decoder)
+        for path in made_now:
             halve_onnx(path)
         compare(model, card, encoder, decoder, _ROUNDED)
         write_state(halved(model.state_dict()), staging / WEIGHTS)
@@ -119,8 +126,8 @@ def write_package(model: PromptableModel, card: ModelCard, folder: Path) -> Mode
     return card
 
 
-def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path, decoder: Path) -> None:
-    """Write both graphs; the number of tokens of a prompt is free, everything else fixed."""
+def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path | None, decoder: Path) -> None:
+    """Write both graphs or the decoder alone; the number of tokens is free, everything else fixed."""
     weights = sum(parameter.nbytes for parameter in model.image_encoder.parameters())
     if weights > _LARGEST:
         raise ModelUnavailable(
@@ -147,14 +154,15 @@ def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path, decoder: 
     }
     try:
         with _quiet():
-            torch.onnx.export(
-                EncoderGraph(model).eval(),
-                (image,),
-                encoder,
-                input_names=["image"],
-                output_names=names,
-                **fixed,
-            )
+            if encoder is not None:
+                torch.onnx.export(
+                    EncoderGraph(model).eval(),
+                    (image,),
+                    encoder,
+                    input_names=["image"],
+                    output_names=names,
+                    **fixed,
+                )
             torch.onnx.export(
                 DecoderGraph(model).eval(),
                 (features, *prompt),
@@ -165,7 +173,8 @@ def write_onnx(model: PromptableModel, card: ModelCard, encoder: Path, decoder: 
                 **fixed,
             )
         for path in (encoder, decoder):
-            strip_onnx(path)
+            if path is not None:
+                strip_onnx(path)
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
         raise ModelUnavailable(
             f"{card.title} cannot be exported: {str(error).strip().partition(chr(10))[0]}",

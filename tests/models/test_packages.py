@@ -83,6 +83,22 @@ def test_the_weights_take_half_the_room(shipped):
         assert size < 2.6 * elements + 150_000  # statistics and graphs beside
 
 
+def test_a_known_encoder_is_taken_as_it_is_but_never_another(shipped, tmp_path):
+    model, known = student(), shipped / "student" / ENCODER
+    with torch.no_grad():
+        for parameter in model.mask_decoder.parameters():
+            parameter.add_(0.01)
+    write_package(model, STUDENT, tmp_path / "taught", known)
+    assert (tmp_path / "taught" / ENCODER).read_bytes() == known.read_bytes()
+    assert (tmp_path / "taught" / DECODER).read_bytes() != (shipped / "student" / DECODER).read_bytes()
+    with torch.no_grad():
+        for parameter in model.image_encoder.parameters():
+            parameter.add_(0.05)
+    with pytest.raises(ModelUnavailable, match="embedding"):
+        write_package(model, STUDENT, tmp_path / "other", known)
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_graphs_tell_nothing_of_where_they_were_made(shipped):
     for name in (ENCODER, DECODER):
         content = (shipped / "student" / name).read_bytes()
