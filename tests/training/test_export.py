@@ -33,16 +33,16 @@ def test_an_encoder_that_was_left_alone_keeps_its_graph(context: Any) -> None:
     model = ModelStore().build(CARD.id)
     with torch.no_grad():
         next(model.mask_decoder.parameters()).add_(1)
-    known = _known_encoder(model, CARD, context)
+    known = _known_encoder(model, ModelStore().get(CARD.id), context)
     assert known is not None and known.read_bytes() == b"a graph"
 
 
 def test_an_encoder_that_learnt_sees_otherwise_or_is_new_has_none(context: Any) -> None:
-    model = ModelStore().build(CARD.id)
-    stretched = CARD.preprocessing.model_copy(update={"fit": "stretch"})
-    other = CARD.model_copy(update={"preprocessing": stretched})
+    model, card = ModelStore().build(CARD.id), ModelStore().get(CARD.id)
+    stretched = card.preprocessing.model_copy(update={"fit": "stretch"})
+    other = card.model_copy(update={"preprocessing": stretched})
     assert _known_encoder(model, other, context) is None
-    assert _known_encoder(model, CARD, SimpleNamespace(spec=SimpleNamespace(base=""))) is None  # type: ignore[arg-type]
+    assert _known_encoder(model, card, SimpleNamespace(spec=SimpleNamespace(base=""))) is None  # type: ignore[arg-type]
     with torch.no_grad():
         next(model.image_encoder.parameters()).add_(0.1)
-    assert _known_encoder(model, CARD, context) is None
+    assert _known_encoder(model, card, context) is None
