@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_medkd.core.geometry import Plane
-from napari_medkd.core.prompts import Box, Prompt
+from napari_medkd.core.prompts import Box, Point, Prompt
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.models.card import Target
 from napari_medkd.session.cutting import Cut
@@ -15,7 +15,7 @@ from napari_medkd.session.session import Session
 from napari_medkd.session.state import LockedClass, OverlapConflict, OverlapRule, Pending, PendingProposal
 from napari_medkd.session.suggestion import Status
 from napari_medkd.session.worker import Kind, SyncWorker
-from tests.doubles import PROMPTS, ManualWorker, failure
+from tests.doubles import PROMPTS, ManualWorker, ThresholdSegmenter, failure
 from tests.seeing import Seeing, nuclei
 from tests.session.conftest import heard
 from tests.session.test_collecting import Post
@@ -186,6 +186,37 @@ def test_a_click_goes_on_from_a_suggestion_alone_among_others(session):
     session.take_up(keys(session)[0])
     logits = session.proposal.prediction.logits[0]
     assert (logits > 0).sum() == 113
+
+
+def test_another_model_looks_and_a_click_goes_on_from_its_mask():
+    session = opened(ThresholdSegmenter())
+    session.look(looker=Seeing())
+    session.take_up(keys(session)[0])
+    mask, click = session.proposal.mask, Point(36, 12)
+    session.set_prompt(Prompt(PLANE, (click,)))
+    seen = session.segmenter.previous[-1]
+    assert session.proposal.prediction.model_id == "threshold" and seen.modality == ""
+    np.testing.assert_array_equal(seen.frame.to_mask(seen.logits), mask)
+    session.undo()
+    session.set_prompt(Prompt(PLANE, (click,), Box(28, 4, 44, 20)))
+    assert session.segmenter.previous[-1] is None, "a box says better which object is meant"
+
+
+def test_a_click_goes_on_from_an_accepted_suggestion_that_is_reopened(session):
+    session.look()
+    session.accept(keys(session)[:1])
+    session.reopen((2, 36, 12))
+    session.set_prompt(Prompt(PLANE, (Point(36, 12),)))
+    assert (session.segmenter.previous[-1].logits > 0).any()
+
+
+def test_another_model_looks_on_when_the_sessions_own_changes():
+    worker = ManualWorker()
+    session = opened(worker=worker)
+    session.look([session.everywhere(0)], looker=Seeing(id="other"))
+    session.set_segmenter(Seeing())
+    worker.run_all()
+    assert len(session.suggestions.review.answers) == 5 and not session.suggestions.is_looking
 
 
 def test_taking_up_asks_about_a_proposal_and_takes_all_slices(session):

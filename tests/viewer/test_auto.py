@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_medkd.session.suggestion import Status
-from tests.doubles import PROMPTS
+from tests.doubles import PROMPTS, ThresholdSegmenter
 from tests.seeing import Seeing, nuclei
 from tests.viewer.window import CONTROL, LEFT, SHIFT, Window
 
@@ -106,3 +106,28 @@ def test_all_open_images_are_looked_at_and_opened_one_after_the_other(make_napar
     assert len(window.session.suggestions.all) == 2
     page.review._none.click()
     assert window.session.suggestions.new == ()
+
+
+def test_one_model_looks_and_another_answers_clicks(make_napari_viewer, qtbot):
+    loaded = []
+
+    def load(model_id, progress):
+        loaded.append(Seeing(id=model_id) if model_id == "medkd-auto" else ThresholdSegmenter(id=model_id))
+        return loaded[-1]
+
+    window = Window(make_napari_viewer(show=True), qtbot, load=load)
+    window.open(nuclei().data[2])
+    assert [one.card.id for one in loaded] == ["medkd-fast"]
+    page = looked(window)
+    assert page._look.looker.model_id == "medkd-auto" and window.session.segmenter is loaded[0]
+    looked(window)
+    assert [one.card.id for one in loaded] == ["medkd-fast", "medkd-auto"]
+    window.click((36, 12), LEFT, CONTROL)
+    window.until(lambda: window.session.proposal is not None)
+    window.dock.panel.segment.set_tool("point")
+    window.dock.tools.activate("point")
+    window.click((12, 12))
+    window.until(lambda: window.session.proposal.prediction.model_id == "medkd-fast")
+    assert loaded[0].previous[-1] is not None
+    window.dock.shut()
+    assert all(one.closed for one in loaded)
