@@ -95,7 +95,7 @@ class Answers:
         self._worker.submit(Kind.ANSWER, work, lambda result: done(failure(result) or result))
 
     def foresee(self, prompt: Prompt, previous: Seen | None) -> None:
-        """Answer a prompt that is likely to be asked next, where its slice is encoded; `ask` finds it done."""
+        """Answer a prompt that is likely to be asked next, if its slice is encoded; `ask` finds it done."""
         volume, segmenter = self._ready()
 
         def work() -> None:
