@@ -24,7 +24,10 @@ def measure(model_id: str, size: int, repeats: int, threads: int) -> dict[str, A
     """Open a viewer with `_SLICES` slices of `size` pixels a side and use it."""
     from napari_medkd.settings import Settings
 
-    Settings(default_model=model_id, threads=threads, runtime="auto", device="cpu").save()
+    # What an earlier run left on the disk would be read in place of encoding.
+    Settings(
+        default_model=model_id, threads=threads, runtime="auto", device="cpu", embedding_disk_mb=0
+    ).save()
     figures: dict[str, Any] = {}
     bench = Bench(size)
     figures["frame_s"], figures["gap_frame_s"] = bench.frame(repeats)
