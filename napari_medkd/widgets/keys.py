@@ -121,7 +121,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "end_here",
         ("Shift+K",),
-        "Ends here",
+        "End here",
         "The object ends on this slice: what was found beyond it is taken back, and not followed again.",
         "Volume",
     ),
