@@ -193,7 +193,7 @@ def _same(after: Answers, before: Answers) -> Answers:
 
 def _folder(target: str, split: str, options: argparse.Namespace) -> ImageMaskFolder:
     name, _, objects = target.partition(":")
-    return ImageMaskFolder(options.data / name, split, objects=cast("Kind", objects) or None)
+    return ImageMaskFolder(options.data / name, split, objects=cast("Kind", objects) if objects else None)
 
 
 def _at_home(options: argparse.Namespace, name: str) -> Path:
