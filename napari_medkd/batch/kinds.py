@@ -65,6 +65,8 @@ def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
     if len(kinds) == 1:
         return kinds[0]
     word = _WORDS.get(volume.modality, volume.modality.lower())
+    if word not in kinds and _NARROWER.get(word) in kinds:
+        word = _NARROWER[word]  # the only one of its sort that the model knows
     if word not in kinds and volume.modality in _WORDS:
         raise InvalidSetting(
             f"It is of the kind {word}, and {card.title} knows {', '.join(kinds)} only.",

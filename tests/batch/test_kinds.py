@@ -1,0 +1,38 @@
+"""What kind of image a file says it is, in the words of a model of several kinds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_medkd.batch import kinds
+from napari_medkd.core.volume import Volume
+from napari_medkd.errors import InvalidSetting
+from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
+
+CARD = ModelCard(
+    id="several",
+    title="Several",
+    architecture=Architecture(encoder="none"),
+    preprocessing=Preprocessing(),
+    capabilities=frozenset({"auto"}),
+    targets=(Target(name="polyp", modality="colonoscopy"), Target(name="lesion", modality="ultrasound")),
+)
+
+
+def volume(modality: str) -> Volume:
+    return replace(Volume.from_array(np.zeros((1, 4, 4), np.uint8)), modality=modality)
+
+
+@pytest.mark.parametrize(("modality", "kind"), [("US", "ultrasound"), ("ES", "colonoscopy"), ("", None)])
+def test_what_a_file_says_is_put_into_the_models_words(modality: str, kind: str | None) -> None:
+    assert kinds.said(volume(modality), kinds.AUTO, CARD) == kind
+
+
+def test_a_kind_that_the_model_does_not_know_is_refused_unless_the_user_says_another() -> None:
+    with pytest.raises(InvalidSetting, match="of the kind ct"):
+        kinds.said(volume("CT"), kinds.AUTO, CARD)
+    assert kinds.said(volume("CT"), "ultrasound", CARD) == "ultrasound"
+    assert kinds.is_other(volume("CT"), "ultrasound") and not kinds.is_other(volume("ES"), "colonoscopy")
