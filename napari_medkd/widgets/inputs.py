@@ -82,7 +82,8 @@ class Number(QLineEdit):
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFixedWidth(58)
         self.editingFinished.connect(self._on_editing_finished)
-        self.returnPressed.connect(self.clearFocus)  # the next key is the viewer's again
+        # The next key is the viewer's again, but not this one, which goes on to whoever holds the field.
+        self.returnPressed.connect(self.clearFocus, Qt.ConnectionType.QueuedConnection)
 
     @property
     def value(self) -> float:

@@ -39,7 +39,7 @@ def test_a_number_is_entered(control, session, qtbot):
     assert control.focusWidget() is control._high
     qtbot.keyClick(control._high, Qt.Key.Key_Return)
     assert session.volume.window == Window(-160, 300, "Custom")
-    assert control.focusWidget() is not control._high  # the next key is the viewer's
+    qtbot.waitUntil(lambda: control.focusWidget() is not control._high)  # the next key is the viewer's
     assert control._preset.currentText() == "Custom"
 
 
