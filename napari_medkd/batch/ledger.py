@@ -1,8 +1,4 @@
-"""What was done in a folder of masks: one line an image, appended as it happens, read to go on or to report.
-
-A line is appended by one call of the operating system. A process that is killed in the middle of it leaves a
-torn last line, which is passed over and ended by the next one.
-"""
+"""What was done in a folder of masks: one line an image, appended as it happens, to go on or to report from."""
 
 from __future__ import annotations
 
@@ -18,6 +14,7 @@ from pydantic import ValidationError
 from napari_medkd.batch.row import Row, Status
 from napari_medkd.errors import StorageError
 from napari_medkd.io.ome_zarr import is_zarr
+from napari_medkd.runs.lines import LineFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,24 +65,18 @@ class Ledger:
                 f"Another batch is writing to {target}.", "Wait for it, stop it, or choose another folder."
             )
         try:
-            self._file = self._path.open("a+b", buffering=0)
+            self._file = LineFile(self._path)
         except OSError as error:
             os.close(self._lock)
             raise _unwritable(target, error) from error
         self._target = target
-        self._torn = self._is_torn()
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add lines; they are safe from the death of this process when this returns."""
-        text = b"".join(row.model_dump_json().encode() + b"\n" for row in rows)
-        text = b"\n" + text if self._torn else text
         try:
-            written = self._file.write(text)
+            self._file.append([row.model_dump_json().encode() for row in rows])
         except OSError as error:
             raise _unwritable(self._target, error) from error
-        self._torn = written != len(text)
-        if self._torn:
-            raise _unwritable(self._target, OSError("the disk is full"))
 
     def entries(self) -> dict[str, Entry]:
         """Return the last line about each image, by its name."""
@@ -133,13 +124,6 @@ class Ledger:
             for line in file:
                 yield offset, line
                 offset += len(line)
-
-    def _is_torn(self) -> bool:
-        size = self._file.seek(0, os.SEEK_END)
-        if size == 0:
-            return False
-        self._file.seek(-1, os.SEEK_END)
-        return self._file.read(1) != b"\n"
 
 
 def read_rows(target: Path) -> list[Row]:

@@ -1,8 +1,4 @@
-"""Events in a file: written by one process, read by any number while it grows.
-
-A line is appended by one call of the operating system. A writer that is killed in the middle of it leaves a
-torn last line, which readers leave alone; the next writer ends it first.
-"""
+"""Events in a file: written by one process, read by any number while it grows."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from napari_medkd.errors import StorageError
 from napari_medkd.runs.events import parse
+from napari_medkd.runs.lines import LineFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +32,7 @@ class EventWriter:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE
-        self._file = self._path.open("ab", buffering=0)
-        self._torn = _is_torn(self._path)
+        self._lines = LineFile(self._path)
 
     def write(self, event: Event) -> None:
         """Append one event; it is safe from the death of this process when this returns.
@@ -46,19 +42,17 @@ class EventWriter:
         StorageError
             Where the disk is full or gone.
         """
-        line = event.model_dump_json().encode() + b"\n"
-        line = b"\n" + line if self._torn else line
         try:
-            written = self._file.write(line)
+            self._lines.append([event.model_dump_json().encode()])
         except OSError as error:
-            raise self._error(error.strerror or str(error)) from error
-        self._torn = written != len(line)
-        if self._torn:
-            raise self._error("the disk is full")
+            raise StorageError(
+                f"The events of the run could not be written to {self._path}: {error.strerror or error}.",
+                "Free some space, then resume the run.",
+            ) from error
 
     def close(self) -> None:
         """Let go of the file; calling twice is harmless."""
-        self._file.close()
+        self._lines.close()
 
     def __enter__(self) -> Self:
         return self
@@ -67,12 +61,6 @@ class EventWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _error(self, reason: str) -> StorageError:
-        return StorageError(
-            f"The events of the run could not be written to {self._path}: {reason}.",
-            "Free some space, then resume the run.",
-        )
 
 
 class EventReader:
@@ -127,12 +115,3 @@ def newest_first(folder: Path) -> Iterator[Event]:
         event = parse(line)
         if event is not None:
             yield event
-
-
-def _is_torn(path: Path) -> bool:
-    """Whether the last line of a file has no end."""
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"

@@ -82,6 +82,9 @@ def test_choosing_flies_through_a_volume_and_all_are_accepted_at_once(window):
     table.setFocus()
     QTest.keyClick(table, Qt.Key.Key_Down)
     assert window.session.plane.index == 2 and window.viewer.scene.camera.zoom == zoom
+    window.viewer.scene.camera.zoom, window.viewer.scene.camera.center = 40, (0, 0, 60)
+    window.key(Qt.Key.Key_BracketRight)
+    assert window.viewer.scene.camera.center[1:] != (0, 60)
     page.review._lowest.set_value(0.0)
     page.review._on_changed()
     page.review._all.click()
