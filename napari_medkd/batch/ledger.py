@@ -1,4 +1,4 @@
-"""What was done in a folder of masks: one line an image, appended as it happens, to go on or to report from."""
+"""What was done in a folder of masks: one line an image, appended as it happens, for reports and to go on."""
 
 from __future__ import annotations
 
