@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medkd.batch import kinds, tiles
+from napari_medkd.batch import tiles
 from napari_medkd.batch.cleanup import clean
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Box, Prompt
 from napari_medkd.errors import InvalidPrompt
-from napari_medkd.inference import automatic
+from napari_medkd.inference import automatic, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ import psutil
 from pydantic import ValidationError
 
 from napari_medkd import runs
-from napari_medkd.batch import answer, kinds, outputs, report
+from napari_medkd.batch import answer, outputs, report
 from napari_medkd.batch.boxes import read_boxes
 from napari_medkd.batch.config import BatchConfig
 from napari_medkd.batch.item import Job
@@ -20,6 +20,7 @@ from napari_medkd.batch.plan import left_to_do, make_plan
 from napari_medkd.batch.row import Row
 from napari_medkd.batch.workers import LocalExecutor
 from napari_medkd.errors import InvalidSetting
+from napari_medkd.inference import kinds
 from napari_medkd.inference.load import choose_device
 from napari_medkd.models.store import ModelStore
 from napari_medkd.settings import Settings

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_medkd.batch import BatchConfig, kinds, outputs
+from napari_medkd.batch import BatchConfig, outputs
 from napari_medkd.errors import InvalidSetting, MedkdError
+from napari_medkd.inference import kinds
 from napari_medkd.widgets.buttons import LinkButton, PanelButton
 from napari_medkd.widgets.form import align_labels, build_form, read_form, show_in_form
 from napari_medkd.widgets.inputs import CompactCombo, make_calm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medkd.batch.kinds import is_other
+from napari_medkd.inference.kinds import is_other
 
 if TYPE_CHECKING:
     from napari_medkd.core.geometry import Geometry

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_medkd.batch import kinds
 from napari_medkd.core.volume import Volume
 from napari_medkd.errors import InvalidSetting
+from napari_medkd.inference import kinds
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Target
 
 CARD = ModelCard(
