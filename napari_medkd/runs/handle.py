@@ -206,7 +206,9 @@ def _launch(folder: Path, module: str, resumed: bool) -> RunHandle:
             env={**_CHILD, **os.environ, "PYTHONUNBUFFERED": "1"},
             **_apart(),
         )
-    RunProcess.of(child.pid).save(folder)
+    process = RunProcess.of(child.pid)
+    process.give_way()
+    process.save(folder)
     return RunHandle(folder, child)
 
 

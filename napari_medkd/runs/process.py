@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,6 +13,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FILE = "process.json"
+_WAY = 5  # of 19 steps that a process may be put back
 
 
 class RunProcess(BaseModel):
@@ -56,6 +58,17 @@ class RunProcess(BaseModel):
         except psutil.Error:
             return False
         return not zombie and self.born != "" and _born(self.pid) == self.born
+
+    def give_way(self) -> None:
+        """Have whatever else wants the processors go first: a viewer, before all.
+
+        What cannot be set here stays as it is.
+        """
+        with suppress(psutil.Error, OSError):
+            process = psutil.Process(self.pid)
+            process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else process.nice() + _WAY)
+            if psutil.LINUX:  # which shares the processors among sessions first, then within each
+                Path(f"/proc/{self.pid}/autogroup").write_text(str(_WAY), encoding="ascii")
 
     def end(self, grace: float) -> None:
         """Terminate the process and its group; kill what is left after `grace` seconds.

@@ -38,6 +38,14 @@ def test_a_run_from_start_to_finish(start):
     }
 
 
+def test_a_run_lets_the_viewer_go_first(start, follow):
+    handle = start("polite")
+    follow(handle, runs.Progress)
+    usual = psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else psutil.Process().nice() + 5
+    assert psutil.Process(RunProcess.load(handle.folder).pid).nice() == usual
+    assert handle.stop(wait=30) == "stopped"
+
+
 def test_a_run_that_fails_says_why(start):
     handle = start("fail")
     assert handle.wait(30) == "failed"
