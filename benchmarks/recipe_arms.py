@@ -48,6 +48,8 @@ class Experiment:
         How the models are asked about the test split, by name.
     train, validation : int
         Pictures that are taken from these splits of each set; the test split is whole.
+    sets : tuple of str
+        The data sets.
     """
 
     recipe: str
@@ -57,11 +59,12 @@ class Experiment:
     questions: dict[str, Question]
     train: int
     validation: int
+    sets: tuple[str, ...]
 
 
 _TEACHER = "litemedsam"
-_A, _B = 80, 40  # steps of KD-SAM's stages
-_KNOWN, _LEARNT = 100, 60  # steps on the transfer set, and on the labels
+_A, _B = 160, 80  # steps of KD-SAM's stages
+_KNOWN, _LEARNT = 150, 100  # steps on the transfer set, and on the labels
 _FEW, _MANY, _MADE = 40, 120, 80  # real pictures of a small and a large transfer set; synthetic ones
 
 KD_SAM = Experiment(
@@ -105,6 +108,7 @@ KD_SAM = Experiment(
     },
     train=64,
     validation=8,
+    sets=("isic2018", "busi"),
 )
 
 
@@ -179,6 +183,7 @@ TS_KD = Experiment(
     questions={"automatic": Question("auto")},
     train=_MANY,
     validation=12,
+    sets=("isic2018", "shenzhen_cxr"),
 )
 
 EXPERIMENTS = {one.recipe: one for one in (KD_SAM, TS_KD)}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.recipe_arms import Experiment, Ordering
 
 Figures = dict[str, Any]
+_NOTHING = 0.05  # mean Dice of an arm beside which no difference is told in per cent
 
 
 def results(experiment: Experiment, own: Figures) -> str:
@@ -88,14 +89,15 @@ def _difference(figures: Figures, ordering: Ordering, question: str) -> str:
     pairs = [np.subtract(better[seed], worse[seed]) for seed in common]
     found = _pooled(figures, [list(pair) for pair in pairs], question)
     agree = sum(float(pair.mean()) > 0 for pair in pairs)
-    relative = 100 * found.mean / float(np.mean([np.mean(worse[seed]) for seed in common]))
+    base = float(np.mean([np.mean(worse[seed]) for seed in common]))
+    relative = f", {100 * found.mean / base:+.0f} %" if base > _NOTHING else ""
     verdict = "tie"
     if found.low > 0 and agree == len(common):
         verdict = "**holds**"
     elif found.high < 0 and agree == 0:
         verdict = "**reversed**"
     spread = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-    return f"{verdict}: {100 * found.mean:+.1f} {spread}, {relative:+.0f} %, {agree} of {len(common)}"
+    return f"{verdict}: {100 * found.mean:+.1f} {spread}{relative}, {agree} of {len(common)}"
 
 
 def _seeds(figures: Figures, arm: str, question: str) -> dict[str, list[float]]:

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from benchmarks.recipe_arms import Arm, Experiment
     from napari_medkd.inference.segmenter import Segmenter
 
-SETS = ("isic2018", "busi")
 SEEDS = (0, 1, 2)
 _SAID = ("held_out_dice", "held_out_iou", "confidence_real", "confidence_synthetic", "copies")
 
@@ -77,7 +76,7 @@ def _wanted(options: argparse.Namespace) -> Iterator[tuple[Experiment, str, Arm,
         experiment = EXPERIMENTS[recipe]
         for arm in experiment.arms:
             if not options.arms or arm.name in options.arms:
-                for name in options.sets:
+                for name in options.sets or experiment.sets:
                     yield from ((experiment, name, arm, seed) for seed in options.seeds)
 
 
@@ -188,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=Path, required=True, help="folder for what is not finished yet")
     parser.add_argument("--json", type=Path, required=True, help="report to write, and to go on with")
     parser.add_argument("--experiments", nargs="+", choices=list(EXPERIMENTS), default=list(EXPERIMENTS))
-    parser.add_argument("--sets", nargs="+", default=list(SETS), help="data sets with splits")
+    parser.add_argument("--sets", nargs="+", help="data sets with splits, in place of the experiment's")
     parser.add_argument("--arms", nargs="+", help="only these, by their names")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     return parser

@@ -114,4 +114,16 @@ def test_an_ordering_holds_where_the_interval_and_every_seed_say_so(shifts, verd
     figures = {"objects": {"box": list("abcd")}, "references": {}, "arms": arms}
     *_, row = recipe_tables.results(experiment, {"sets": {"discs": figures}}).splitlines()
     assert row.startswith(f"| better ≥ worse | why | {verdict}: ")
-    assert f"{sum(shift > 0 for shift in shifts)} of 3" in row
+    assert f"{sum(shift > 0 for shift in shifts)} of 3" in row and "%" in row
+
+
+def test_beside_nothing_no_difference_is_told_in_per_cent():
+    arms = {
+        name: {"0": {"box": [dice] * 3, "one click": [dice] * 3}}
+        for name, dice in (("MSE", 0.5), ("MSE + perceptual", 0.0))
+    }
+    figures = {"objects": {"box": list("abc"), "one click": list("abc")}, "references": {}, "arms": arms}
+    ordering = Ordering("MSE", "MSE + perceptual", "why")
+    experiment = replace(KD_SAM, orderings=(ordering,))
+    *_, row = recipe_tables.results(experiment, {"sets": {"discs": figures}}).splitlines()
+    assert "+50.0" in row and "%" not in row
