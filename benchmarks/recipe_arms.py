@@ -64,7 +64,7 @@ class Experiment:
 
 _TEACHER = "litemedsam"
 _A, _B = 160, 80  # steps of KD-SAM's stages
-_KNOWN, _LEARNT = 150, 100  # steps on the transfer set, and on the labels
+_KNOWN, _LEARNT = 100, 60  # steps on the transfer set, and on the labels
 _FEW, _MANY, _MADE = 40, 120, 80  # real pictures of a small and a large transfer set; synthetic ones
 
 KD_SAM = Experiment(
@@ -143,7 +143,7 @@ TS_KD = Experiment(
         "depth": 6,
         "pairs": 3,
         "teacher_size": 64,
-        "teacher_steps": 60,
+        "teacher_steps": 40,
         "transfer": _MANY,
         "synthetic": False,
         "diffusion_size": 32,
