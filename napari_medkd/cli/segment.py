@@ -218,11 +218,14 @@ def _found(report: "SegmentReport | SuggestReport") -> dict[str, str]:
 
 def _kind(report: "SuggestReport") -> dict[str, str]:
     """Say what kind of image it was taken for, and how likely the model finds that."""
+    from napari_medkd.inference.routing import SURE
+
     if not report.modality:
         return {}
     likeliest, sure = next(iter(report.modalities.items()))
     if report.modality == likeliest:
-        return {"Modality": f"{likeliest}, {sure:.0%} sure (say another with --modality)"}
+        doubt = "" if sure >= SURE else ", so perhaps none that the model knows"
+        return {"Modality": f"{likeliest}, {sure:.0%} sure{doubt} (say another with --modality)"}
     return {"Modality": f"{report.modality}, as you said; the model takes it for {likeliest} ({sure:.0%})"}
 
 

@@ -127,6 +127,8 @@ class Cutout:
         Which part of the slice the answer is of.
     model_id : str
         Who answered.
+    modality : str
+        The kind of image that the slice was taken for; empty for a model that does not tell kinds apart.
     """
 
     prompt: Prompt
@@ -139,6 +141,7 @@ class Cutout:
     side: int
     frame: Frame
     model_id: str
+    modality: str = ""
 
     @classmethod
     def of(
@@ -160,6 +163,7 @@ class Cutout:
             len(logits),
             prediction.frame,
             prediction.model_id,
+            prediction.modality,
         )
 
     @property

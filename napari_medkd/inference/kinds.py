@@ -65,6 +65,9 @@ def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
     if len(kinds) == 1:
         return kinds[0]
     word = _WORDS.get(volume.modality, volume.modality.lower())
+    sort = [kind for kind in kinds if word in kind.split()]
+    if sort:  # several, as ultrasound and carotid ultrasound: the model must look
+        return sort[0] if len(sort) == 1 else None
     if word not in kinds and _NARROWER.get(word) in kinds:
         word = _NARROWER[word]  # the only one of its sort that the model knows
     if word not in kinds and volume.modality in _WORDS:
@@ -77,8 +80,21 @@ def said(volume: Volume, wanted: str, card: ModelCard) -> str | None:
 
 def is_other(volume: Volume, kind: str) -> bool:
     """Tell whether the file says that an image is of another kind than it was taken for."""
-    word = _WORDS.get(volume.modality, kind)
-    return kind not in (word, _NARROWER.get(word))
+    return volume.modality in _WORDS and not is_same(volume, kind)
+
+
+def is_same(volume: Volume, kind: str) -> bool:
+    """Tell whether the file itself says that an image is of the kind that it was taken for.
+
+    A kind may be a narrower one, as carotid ultrasound is.
+    """
+    word = word_for(volume.modality)
+    return bool(word) and (word in kind.split() or kind == _NARROWER.get(word))
+
+
+def word_for(modality: str) -> str:
+    """Return what models call a modality that files have a code for: ultrasound for US; else nothing."""
+    return _WORDS.get(modality, "")
 
 
 def notes(volume: Volume, said: str | None) -> tuple[str, ...]:
@@ -86,7 +102,7 @@ def notes(volume: Volume, said: str | None) -> tuple[str, ...]:
     if said is None:
         return ("The kind of image is the model's guess.",)
     word = _WORDS.get(volume.modality, said)
-    return (f"Taken for {said}; the file says {word}.",) if said and word != said else ()
+    return (f"Taken for {said}; the file says {word}.",) if said and word not in (said, *said.split()) else ()
 
 
 def likeliest(answers: Sequence[Prediction], card: ModelCard) -> str:

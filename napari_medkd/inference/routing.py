@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
 
 _CERTAIN = 50.0
+# A kind that is less likely than this may be none of those that the model knows: docs/guides/auto.md says how
+# often images of known and of unknown kinds lie below.
+SURE = 0.8
 
 
 def probabilities(card: ModelCard, features: Any) -> dict[str, float]:

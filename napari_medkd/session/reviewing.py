@@ -109,6 +109,7 @@ def in_hand(suggestion: Suggestion, plane: Plane, shape: tuple[int, int, int]) -
         cutout.model_id,
         cutout.frame,
         (suggestion.name,),
+        cutout.modality,  # a click goes on in the kind of image that the user may have chosen
     )
     others = {
         one.plane.index: Section(accepting.packed(one.piece, one.plane.shape(shape)), one.score)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medkd.inference.kinds import is_other
+from napari_medkd.inference.kinds import is_other, is_same
+from napari_medkd.inference.routing import SURE
 
 if TYPE_CHECKING:
     from napari_medkd.core.geometry import Geometry
     from napari_medkd.models.card import ModelCard
     from napari_medkd.session.session import Session
     from napari_medkd.session.suggestion import Suggestion
-
-_SURE = 0.5  # how likely the likeliest kind of image must be
 
 
 def name_of(one: Suggestion) -> str:
@@ -72,8 +71,11 @@ def doubt_text(session: Session) -> str:
     advice = "Choose the kind, or let Everything look."
     if is_other(volume, review.modality):
         return f"The file says {volume.modality}, and it was taken for {review.modality}. {advice}"
-    if review.modality == kind and share < _SURE:
-        return f"It may be another kind of image ({kind}: {share:.0%} sure). {advice}"
+    if review.modality == kind and share < SURE and not is_same(volume, kind):
+        return (
+            f"This may be none of the kinds of image that the model knows (taken for {kind}, {share:.0%} "
+            f"sure). {advice}"
+        )
     return ""
 
 

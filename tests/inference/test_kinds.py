@@ -36,3 +36,14 @@ def test_a_kind_that_the_model_does_not_know_is_refused_unless_the_user_says_ano
         kinds.said(volume("CT"), kinds.AUTO, CARD)
     assert kinds.said(volume("CT"), "ultrasound", CARD) == "ultrasound"
     assert kinds.is_other(volume("CT"), "ultrasound") and not kinds.is_other(volume("ES"), "colonoscopy")
+
+
+def test_a_narrower_kind_is_of_the_sort_that_the_file_says() -> None:
+    narrower = Target(name="artery", modality="carotid ultrasound")
+    both = CARD.model_copy(update={"targets": (*CARD.targets, narrower)})
+    assert kinds.said(volume("US"), kinds.AUTO, both) is None, "the model must look which of the two it is"
+    alone = CARD.model_copy(update={"targets": (CARD.targets[0], narrower)})
+    assert kinds.said(volume("US"), kinds.AUTO, alone) == "carotid ultrasound"
+    assert kinds.is_same(volume("US"), "carotid ultrasound")
+    assert not kinds.is_other(volume("US"), "carotid ultrasound") and not kinds.is_same(volume("RGB"), "RGB")
+    assert kinds.notes(volume("US"), "carotid ultrasound") == ()

@@ -259,6 +259,9 @@ def test_the_router_says_what_kind_of_image_it_is_and_is_overridden():
     session.look(modality="microscopy")
     assert {one.name for one in session.suggestions.all} == {"nucleus"}
     assert session.suggestions.review.modality == "microscopy"
+    session.take_up(keys(session)[0])
+    session.set_prompt(Prompt(PLANE, (Point(36, 12),)))
+    assert session.segmenter.previous[-1].modality == "microscopy", "a click keeps to the kind that was said"
 
 
 def test_other_images_wait_for_being_opened(session):
