@@ -8,13 +8,16 @@ from typing import Any
 def volumes(report: dict[str, Any]) -> str:
     """Dice, NSD and slices to correct of each set, model and rule; then the large volume."""
     lines = [
-        "| set (test split) | model, rule | n | Dice | NSD 2 mm | slices to correct | s a slice |",
-        "|---|---|---|---|---|---|---|",
+        "| set (test split) | model, rule | n | Dice | after 1, 2 corrected slices | NSD 2 mm "
+        "| slices to correct | s a slice |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, runs in report["sets"].items():
         for key, run in runs.items():
             means = run["means"]
-            cells = [f"{means['n']:.0f}", f"{means['dice']:.3f}", f"{means['nsd']:.3f}"]
+            after = [f"{means[one]:.3f}" for one in ("corrected_1", "corrected_2") if one in means]
+            cells = [f"{means['n']:.0f}", f"{means['dice']:.3f}", ", ".join(after) or "–"]
+            cells += [f"{means['nsd']:.3f}"]
             cells += [f"{means['to_correct']:.0%}", f"{means['seconds']:.3f}"]
             lines.append(f"| {name} | {_named(key)} | {' | '.join(cells)} |")
     lines += [""] + [_large(model, figures) for model, figures in report.get("large", {}).items()]

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medkd.inference import load_segmenter
 from src_training.data import ImageMaskFolder
+from src_training.evaluation.following import Following
 from src_training.evaluation.volumes import evaluate_volumes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_medkd.inference.segmenter import Segmenter
-    from src_training.evaluation.volumes import Rule
+    from src_training.evaluation.following import Rule
 
 # Sets of which the whole mask is one object; of the others each value is one.
 SETS = {"msd_hippocampus": True, "chaos_ct": False, "sct_spinalcord": False, "itksnap_caudate": False}
@@ -56,7 +57,9 @@ def _measure(segmenter: Segmenter, model: str, options: argparse.Namespace, repo
     for name in options.sets or SETS:
         whole = "whole" if SETS.get(name) else None
         folder = ImageMaskFolder(options.data / name, options.split, objects=whole)  # type: ignore[arg-type]
-        found = evaluate_volumes(segmenter, [folder], rule, options.ranged, options.axis, options.limit)
+        corrections = options.corrections if rule == "motion" else 0
+        how = Following(rule, options.ranged, options.axis, corrections)
+        found = evaluate_volumes(segmenter, [folder], how, options.limit)
         key = " ".join([model, rule, "ranged" if options.ranged else "free", f"axis {options.axis}"])
         rows = [json.loads(row.model_dump_json()) for row in found.rows]
         means = found.means[name]
@@ -92,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rule", choices=["motion", "previous-box"], help="in place of each model's own")
     parser.add_argument("--ranged", action="store_true", help="give the first and last slice, too")
     parser.add_argument("--axis", type=int, choices=[0, 1, 2], help="in place of the acquired one")
+    parser.add_argument(
+        "--corrections", type=int, default=2, help="slices that are corrected, by our own rule"
+    )
     parser.add_argument("--limit", type=int, help="only the first volumes of each set")
     parser.add_argument("--large", action="store_true", help="512×512×300 made voxels instead")
     parser.add_argument("--runtime", choices=["auto", "onnx", "torch"])

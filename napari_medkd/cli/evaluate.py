@@ -84,6 +84,16 @@ def evaluate(
             help="With --volume: axis across which the slices lie. [default: as the volume was acquired]",
         ),
     ] = None,
+    corrections: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=20,
+            help="With --volume: so many slices are then corrected, the worst one first, and the object is "
+            "followed again after each.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the noise and the intervals.")] = 0,
     device: Device = None,
     runtime: Runtime = None,
@@ -103,16 +113,19 @@ def evaluate(
     from napari_medkd.cli import answering
     from napari_medkd.cli.evaluate_volumes import evaluate_volumes
     from napari_medkd.cli.output import progress_count
+    from napari_medkd.cli.prompting import AXES
     from src_training.evaluation import Question
     from src_training.evaluation import evaluate as measure
+    from src_training.evaluation.following import Following
 
     _check_target(json)
-    _check_volume(volume, prompts, ranged or rule != "motion" or axis is not None)
+    how = Following(rule, ranged, AXES.index(axis) if axis is not None else None, corrections)
+    _check_volume(volume, prompts, how != Following())
     folders = [_open(path, split, whole) for path in data]
     _check_names(folders)
     segmenter = answering.load(model, device, runtime)
     if volume:
-        evaluate_volumes(segmenter, folders, rule, ranged, axis, limit, json)
+        evaluate_volumes(segmenter, folders, how, limit, json)
         return
     try:
         with progress_count(f"{segmenter.card.title}, {prompts}") as update:
@@ -142,7 +155,9 @@ def _check_volume(volume: bool, prompts: str, tuned: bool) -> None:
     if volume and prompts != "box":
         raise InvalidPrompt("--volume goes with boxes.", "Leave --prompts out, or say --prompts box.")
     if tuned and not volume:
-        raise InvalidPrompt("--ranged, --rule and --axis go with --volume only.", "Add --volume.")
+        raise InvalidPrompt(
+            "--ranged, --rule, --axis and --corrections go with --volume only.", "Add --volume."
+        )
 
 
 def _check_names(folders: "list[ImageMaskFolder]") -> None:

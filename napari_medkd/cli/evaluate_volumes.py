@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from napari_medkd.cli.evaluate import write_report
 from napari_medkd.cli.output import print_facts, print_table, progress_count
-from napari_medkd.cli.prompting import AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,25 +13,23 @@ if TYPE_CHECKING:
 
     from napari_medkd.inference.segmenter import Segmenter
     from src_training.data import ImageMaskFolder
-    from src_training.evaluation.volumes import Rule, VolumeReport
+    from src_training.evaluation.following import Following
+    from src_training.evaluation.volumes import VolumeReport
 
 
 def evaluate_volumes(
     segmenter: Segmenter,
     folders: list[ImageMaskFolder],
-    rule: Rule,
-    ranged: bool,
-    axis: str | None,
+    how: Following,
     limit: int | None,
     json: Path | None,
 ) -> None:
     """Measure, write and print."""
     from src_training.evaluation.volumes import evaluate_volumes as measure
 
-    across = AXES.index(axis) if axis is not None else None
     try:
         with progress_count(f"{segmenter.card.title}, volumes") as update:
-            report = measure(segmenter, folders, rule, ranged, across, limit, update)
+            report = measure(segmenter, folders, how, limit, update)
     finally:
         segmenter.close()
     if json is not None:
@@ -46,14 +43,16 @@ def evaluate_volumes(
         }
     )
     columns = ("Set", "Case", "Object", "Slices", "Found", "Dice", "NSD 2 mm", "To correct", "s a slice")
-    print_table(columns, _rows(report))
+    corrected = tuple(f"{number} corrected" for number in range(1, report.corrections + 1))
+    print_table((*columns, *corrected), _rows(report))
 
 
 def _rows(report: VolumeReport) -> Iterator[tuple[str, ...]]:
+    numbers = range(1, report.corrections + 1)
     for row in report.rows:
-        counts = str(row.slices), str(row.found)
         figures = f"{row.dice:.3f}", f"{row.nsd:.3f}", f"{row.to_correct:.0%}", f"{row.seconds:.3f}"
-        yield (row.set, row.case, row.object, *counts, *figures)
+        after = [f"{row.corrected[one - 1]:.3f}" if one <= len(row.corrected) else "–" for one in numbers]
+        yield (row.set, row.case, row.object, str(row.slices), str(row.found), *figures, *after)
     for name, mean in report.means.items():
         if mean["dice"] is None:
             continue
@@ -63,4 +62,6 @@ def _rows(report: VolumeReport) -> Iterator[tuple[str, ...]]:
             f"{mean['to_correct']:.0%}",
             f"{mean['seconds']:.3f}",
         )
-        yield (name, "mean", f"{mean['n']:.0f}", "", "", *figures)
+        reached = [mean.get(f"corrected_{one}") for one in numbers]
+        after = [f"{one:.3f}" if one is not None else "–" for one in reached]
+        yield (name, "mean", f"{mean['n']:.0f}", "", "", *figures, *after)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -12,12 +11,9 @@ from pydantic import Field
 from napari_medkd import __version__
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.overlap import dice
-from napari_medkd.core.prompts import Prompt
-from napari_medkd.core.robot import first_box
 from napari_medkd.core.surface import surface_scores
 from napari_medkd.errors import InvalidPrompt, UnreadableFile
-from napari_medkd.inference.volumetric import Found, Reach, propagate
-from src_training.evaluation.previous_box import follow_box
+from src_training.evaluation.following import Followed, Following, Rule, follow
 from src_training.evaluation.report import Number, Part
 from src_training.objects import slice_axis
 
@@ -30,8 +26,8 @@ if TYPE_CHECKING:
     from napari_medkd.inference.segmenter import Segmenter
     from src_training.data import Case, ImageMaskFolder
 
-Rule = Literal["motion", "previous-box"]
 Progress = Callable[[int, int], None]
+_BY_BOX = Following()
 TOLERANCE = 2.0  # mm, of the normalised surface Dice
 WRONG = 0.7  # Dice of a slice below which somebody would correct it
 _SLICES, _PIXELS = 3, 30  # an object on fewer slices, or smaller on its middle one, is not asked for
@@ -52,6 +48,10 @@ class VolumeRow(Part):
     start_dice: float = Field(description="Dice of the slice with the box.")
     to_correct: float = Field(description="Share of the object's slices with a Dice below 0.7.")
     seconds: float = Field(description="Median time of a further slice, encoding included.")
+    corrected: list[float] = Field(
+        default=[],
+        description="Dice of the volume after each slice that was corrected, the worst ones first.",
+    )
 
 
 class VolumeReport(Part):
@@ -63,8 +63,10 @@ class VolumeReport(Part):
     runtime: str = Field(description="What ran it.")
     rule: Rule = Field(description="How a slice prompts the next one.")
     ranged: bool = Field(description="Whether the first and last slice of the object were given, too.")
+    corrections: int = Field(default=0, description="Slices of each object that were corrected at most.")
     means: dict[str, dict[str, Number]] = Field(
-        description="Name of the folder → n, and the means of dice, nsd, to_correct and seconds."
+        description="Name of the folder → n, the means of dice, nsd, to_correct and seconds, and of dice "
+        "after each correction as corrected_1, …"
     )
     rows: list[VolumeRow] = Field(description="Every object that was asked for.")
 
@@ -72,9 +74,7 @@ class VolumeReport(Part):
 def evaluate_volumes(
     segmenter: Segmenter,
     folders: Sequence[ImageMaskFolder],
-    rule: Rule = "motion",
-    ranged: bool = False,
-    axis: int | None = None,
+    how: Following = _BY_BOX,
     limit: int | None = None,
     progress: Progress = lambda done, total: None,
 ) -> VolumeReport:
@@ -82,21 +82,21 @@ def evaluate_volumes(
 
     Parameters
     ----------
-    rule : str
-        ``motion``: ours; ``previous-box``: the next box is the last mask's and 3 pixels.
-    ranged : bool
-        Give the object's first and last slice, as a box in three dimensions does.
-    axis : int, optional
-        Axis that the slices lie across; the one that the volume was acquired along where None.
+    how : Following
+        How they are followed, and what of it is corrected.
     limit : int, optional
         Only so many volumes of each folder, the first ones.
     """
     if "box" not in segmenter.card.capabilities:
         raise InvalidPrompt(f"{segmenter.card.title} takes no boxes.", "Choose a model that does.")
+    if how.corrections and how.rule != "motion":
+        raise InvalidPrompt(
+            f"The rule {how.rule} knows of no corrections.", "Leave them out, or take the rule motion."
+        )
     chosen = [(folder, case) for folder in folders for case in folder.cases[:limit]]
     rows: list[VolumeRow] = []
     for done, (folder, case) in enumerate(chosen, start=1):
-        rows += _case_rows(segmenter, folder, case, rule, ranged, axis)
+        rows += _case_rows(segmenter, folder, case, how)
         progress(done, len(chosen))
     if not rows:
         raise UnreadableFile("No volume with an object was found.", "Give folders of label volumes.")
@@ -105,18 +105,19 @@ def evaluate_volumes(
         version=__version__,
         model=segmenter.card.id,
         runtime=segmenter.runtime_name,
-        rule=rule,
-        ranged=ranged,
+        rule=how.rule,
+        ranged=how.ranged,
+        corrections=how.corrections,
         means=means,
         rows=rows,
     )
 
 
 def _case_rows(
-    segmenter: Segmenter, folder: ImageMaskFolder, case: Case, rule: Rule, ranged: bool, axis: int | None
+    segmenter: Segmenter, folder: ImageMaskFolder, case: Case, how: Following
 ) -> Iterator[VolumeRow]:
     volume, labels = case.load()
-    across = slice_axis(volume.geometry) if axis is None else axis
+    across = slice_axis(volume.geometry) if how.axis is None else how.axis
     is_whole = case.kind == "whole"
     values = ["all"] if is_whole else [str(value) for value in np.unique(labels[labels > 0])]
     for value in values:
@@ -127,67 +128,50 @@ def _case_rows(
         start = Plane(across, int(held[held.size // 2]))
         if np.count_nonzero(truth[start.slicing()]) < _PIXELS:
             continue
-        reach = Reach(int(held[0]), int(held[-1])) if ranged else Reach()
-        found, seconds = _followed(segmenter, volume, start, truth[start.slicing()], rule, reach)
-        yield _row(folder.name, case.name, value, volume, truth, found, start, seconds)
-
-
-def _followed(
-    segmenter: Segmenter, volume: Volume, start: Plane, truth: NDArray[np.bool_], rule: Rule, reach: Reach
-) -> tuple[dict[int, NDArray[np.bool_]], list[float]]:
-    """Return the masks by slice, that of the prompted one included, and the time of each further one."""
-    first = segmenter.predict(segmenter.embed(volume, start), Prompt(start, box=first_box(truth))).masks[0]
-    found: dict[int, NDArray[np.bool_]] = {start.index: first}
-    seconds: list[float] = []
-    if not first.any():
-        return found, seconds
-    walk = (
-        propagate(volume, segmenter, start.axis, {start.index: first}, reach=reach)
-        if rule == "motion"
-        else follow_box(volume, segmenter, start.axis, start.index, first, reach)
-    )
-    began = time.perf_counter()
-    for one in walk:
-        if isinstance(one, Found):
-            found[one.plane.index] = one.mask
-            seconds.append(time.perf_counter() - began)
-        began = time.perf_counter()
-    return found, seconds
+        found = list(follow(segmenter, volume, start, truth, how))
+        yield _row((folder.name, case.name, value), volume, truth, found, start)
 
 
 def _row(
-    name: str,
-    case: str,
-    value: str,
+    names: tuple[str, str, str],
     volume: Volume,
     truth: NDArray[np.bool_],
-    found: dict[int, NDArray[np.bool_]],
+    found: list[Followed],
     start: Plane,
-    seconds: list[float],
 ) -> VolumeRow:
-    mask = np.zeros_like(truth)
-    for index, one in found.items():
-        mask[Plane(start.axis, index).slicing()] = one
+    first, *corrected = found
     slices = [Plane(start.axis, index).slicing() for index in range(volume.shape[start.axis])]
     held = [place for place in slices if truth[place].any()]
-    wrong = sum(dice(mask[place], truth[place]) < WRONG for place in held)
+    wrong = sum(dice(first.mask[place], truth[place]) < WRONG for place in held)
     return VolumeRow(
-        set=name,
-        case=case,
-        object=value,
+        set=names[0],
+        case=names[1],
+        object=names[2],
         axis=start.axis,
         start=start.index,
         slices=len(held),
-        found=len(found),
-        dice=dice(mask, truth),
-        nsd=surface_scores(mask, truth, TOLERANCE, volume.geometry.spacing).nsd,
-        start_dice=dice(mask[start.slicing()], truth[start.slicing()]),
+        found=first.count,
+        dice=dice(first.mask, truth),
+        nsd=surface_scores(first.mask, truth, TOLERANCE, volume.geometry.spacing).nsd,
+        start_dice=dice(first.mask[start.slicing()], truth[start.slicing()]),
         to_correct=wrong / len(held),
-        seconds=float(np.median(seconds)) if seconds else 0.0,
+        seconds=float(np.median(first.seconds)) if first.seconds else 0.0,
+        corrected=[dice(one.mask, truth) for one in corrected],
     )
 
 
 def _means(rows: Sequence[VolumeRow]) -> dict[str, float | None]:
     figures = ("dice", "nsd", "start_dice", "to_correct", "seconds")
     means = {one: float(np.mean([getattr(row, one) for row in rows])) if rows else None for one in figures}
-    return {"n": float(len(rows)), **means}
+    after = _after(rows)
+    return {"n": float(len(rows)), **means, **after}
+
+
+def _after(rows: Sequence[VolumeRow]) -> dict[str, float]:
+    """Return the mean Dice after each correction; what was right before all were made stays as it was."""
+    most = max((len(row.corrected) for row in rows), default=0)
+    reached = [[row.dice, *row.corrected] for row in rows]
+    return {
+        f"corrected_{number}": float(np.mean([one[min(number, len(one) - 1)] for one in reached]))
+        for number in range(1, most + 1)
+    }

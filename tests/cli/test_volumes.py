@@ -91,6 +91,29 @@ def test_a_volume_is_measured_by_one_box(medkd, segmenter, folder, tmp_path, rul
     assert "NSD 2 mm" in outcome.out and segmenter.closed
 
 
+def test_the_worst_slices_are_corrected_one_by_one(medkd, segmenter, folder, tmp_path):
+    labels = folder / "labels" / "v.nii.gz"
+    truth = np.asarray(nibabel.load(labels).dataobj).copy()
+    truth[..., 7] = 0  # what the model sees there is none of the object
+    nibabel.save(nibabel.Nifti1Image(truth, AFFINE), labels)
+    out = tmp_path / "report.json"
+    outcome = medkd("evaluate", folder, "--volume", "--corrections", 2, "--json", out)
+    assert outcome.code == 0, outcome.err
+    report = json.loads(out.read_text())
+    (row,) = report["rows"]
+    assert row["dice"] < 0.95 and row["corrected"] == [1.0], "nothing was left to correct the second time"
+    means = report["means"]["set"]
+    assert means["corrected_1"] == 1 and "corrected_2" not in means
+    assert "2 corrected" in outcome.out and "–" in outcome.out
+    truth[18:, :, 2:4] = 0
+    nibabel.save(nibabel.Nifti1Image(truth, AFFINE), labels)
+    medkd("evaluate", folder, "--volume", "--corrections", 2, "--json", out)
+    (row,) = json.loads(out.read_text())["rows"]
+    assert row["dice"] < row["corrected"][0] < row["corrected"][1] < 1
+    wrong = medkd("evaluate", folder, "--volume", "--corrections", 1, "--rule", "previous-box")
+    assert wrong.code == 2 and "corrections" in wrong.err
+
+
 def test_what_goes_with_volumes_only_is_said(medkd, segmenter, folder):
     assert "--volume" in medkd("evaluate", folder, "--ranged").err
     assert "boxes" in medkd("evaluate", folder, "--volume", "--prompts", "click").err
