@@ -13,6 +13,7 @@ from napari_medkd.errors import StorageError
 
 APP = "napari-medkd"
 OURS = "medkd-fast"  # the student that answers clicks
+LOOKER = "medkd-auto"  # the student that works by itself
 _SHIPPED = Path(__file__).parent / "models" / "weights"
 
 
@@ -38,6 +39,11 @@ class Settings(BaseModel):
         default_factory=first_model,
         title="Default model",
         description="The model that a new session starts with.",
+    )
+    looking_model: str = Field(
+        LOOKER,
+        title="Model that looks",
+        description="The model that looks for objects by itself, beside the one that answers clicks.",
     )
     device: str = Field(
         "auto", title="Device", description="auto, cpu, cuda or cuda:N; auto takes a GPU where there is one."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from napari_medkd.runs.comparison import (
     SetComparison,
 )
 from napari_medkd.settings import Settings
+from src_training.comparing_kinds import known_folders, new_kind, taken_for
 from src_training.data import ImageMaskFolder, about
 from src_training.evaluation import EvaluationReport, Question, estimate, evaluate
 from src_training.files import write_text
@@ -41,11 +42,11 @@ if TYPE_CHECKING:
     from napari_medkd.runs.comparison import SetKind
     from src_training.context import Context
     from src_training.data import Case
-    from src_training.evaluation.report import Row
+    from src_training.evaluation.report import Prompts, Row
 
 STAGE = "comparison"
 CAP = 10  # clicks for one object: the user waits
-_OWN_CASES, _REPLAY_CASES = 24, 16  # at most
+_OWN_CASES, _REPLAY_CASES, _KNOWN_CASES = 24, 16, 48  # at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,10 @@ def compare(context: Context, package: Path) -> dict[str, float]:
 
 
 def _compared(context: Context, old: Segmenter, new: Segmenter, began: float) -> Comparison:
-    own, replay = _folders(context)
-    question = Question(_prompts(new.card), cap=CAP, seed=context.spec.seed)
+    own, replay = _folders(context, new.card)
+    question, kind = Question(_prompts(new.card), cap=CAP, seed=context.spec.seed), ""
+    if question.prompts == "auto":
+        kind = new_kind(old.card, new.card)
     groups: list[tuple[str, SetKind, list[ImageMaskFolder]]] = [
         ("Your held-out cases", "corrections", own),
         ("Other kinds of images", "replay", replay),
@@ -85,7 +88,7 @@ def _compared(context: Context, old: Segmenter, new: Segmenter, began: float) ->
     sets, worst = [], []
     asked: list[tuple[_Asked, _Asked]] = []
     total = 2 * sum(len(folders) > 0 for _, _, folders in groups)
-    for name, kind, folders in groups:
+    for name, what, folders in groups:
         if not folders:
             continue
         both: list[_Asked] = []
@@ -94,9 +97,11 @@ def _compared(context: Context, old: Segmenter, new: Segmenter, began: float) ->
             report = evaluate(model, folders, question)
             both.append(_Asked(report.rows, report))
         cases = _cases(folders)
-        sets.append(_set(name, kind, both[0].rows, both[1].rows, cases))
-        if kind == "corrections":
-            worst = worst_cases(context.folder, (both[0].rows, both[1].rows), folders, (old, new), cases)
+        rows = both[0].rows, both[1].rows
+        taken = taken_for(new, folders, rows[1], kind) if kind else None
+        sets.append(_set(name, what, rows, cases, taken))
+        if what == "corrections":
+            worst = worst_cases(context.folder, rows, folders, (old, new), cases, question.prompts)
         asked.append((both[0], both[1]))
     context.write(Progress(stage=STAGE, step=total, total=total))
     before, after = asked[-1] if asked else (None, None)
@@ -104,6 +109,8 @@ def _compared(context: Context, old: Segmenter, new: Segmenter, began: float) ->
         before=old.card.id,
         after=new.card.id,
         cap=CAP,
+        prompts=question.prompts,
+        kind=kind,
         sets=sets,
         latency_before=_latency(before),
         latency_after=_latency(after),
@@ -112,8 +119,8 @@ def _compared(context: Context, old: Segmenter, new: Segmenter, began: float) ->
     )
 
 
-def _folders(context: Context) -> tuple[list[ImageMaskFolder], list[ImageMaskFolder]]:
-    """Return the held-out cases of the corrections, and those of the images that are rehearsed."""
+def _folders(context: Context, card: ModelCard) -> tuple[list[ImageMaskFolder], list[ImageMaskFolder]]:
+    """Return the held-out cases of the corrections, and of the images that must not be forgotten."""
     assert context.spec.learning is not None
     own = []
     for name in context.spec.data:
@@ -121,9 +128,11 @@ def _folders(context: Context) -> tuple[list[ImageMaskFolder], list[ImageMaskFol
         if has_splits(folder, "test"):
             found = ImageMaskFolder(folder, "test")
             own.append(found.having(_drawn(found.cases, _OWN_CASES)))
-    replay = Replay(map(Path, context.spec.learning.replay), tell=context.warn).parts("test")
-    each = max(1, _REPLAY_CASES // max(1, len(replay)))
-    return own, [found.having(_drawn(found.cases, each)) for found in replay]
+    replay = Replay(map(Path, context.spec.learning.replay), tell=context.warn)
+    by_itself = _prompts(card) == "auto"
+    known = known_folders(replay, card) if by_itself else replay.parts("test")
+    each = max(1, (_KNOWN_CASES if by_itself else _REPLAY_CASES) // max(1, len(known)))
+    return own, [found.having(_drawn(found.cases, each)) for found in known]
 
 
 def _drawn(cases: Sequence[Case], count: int) -> list[Case]:
@@ -132,7 +141,9 @@ def _drawn(cases: Sequence[Case], count: int) -> list[Case]:
     return [cases[index] for index in sorted(order)]
 
 
-def _prompts(card: ModelCard) -> Literal["click", "box"]:
+def _prompts(card: ModelCard) -> Prompts:
+    if card.architecture.kinds:
+        return "auto"
     return "click" if "point" in card.capabilities else "box"
 
 
@@ -166,12 +177,15 @@ def _figures(row: Row) -> dict[str, float]:
 def _set(
     name: str,
     kind: SetKind,
-    old: Sequence[Row],
-    new: Sequence[Row],
+    rows: tuple[Sequence[Row], Sequence[Row]],
     cases: dict[tuple[str, str], str],
+    taken: Sequence[float] | None = None,
 ) -> SetComparison:
-    names = [(row.set, cases[row.set, row.case]) for row in old]
-    before, after = [_figures(row) for row in old], [_figures(row) for row in new]
+    names = [(row.set, cases[row.set, row.case]) for row in rows[0]]
+    before, after = ([_figures(row) for row in asked] for asked in rows)
+    if taken is not None:
+        for old, new, share in zip(before, after, taken, strict=True):
+            old["taken"], new["taken"] = 0.0, share
     figures = {}
     for figure in before[0] if before else ():
         first, second = [one[figure] for one in before], [one[figure] for one in after]
@@ -179,7 +193,7 @@ def _set(
         figures[figure] = Change(
             before=_interval(first, names), after=_interval(second, names), change=_interval(change, names)
         )
-    return SetComparison(name=name, kind=kind, cases=len(set(names)), objects=len(old), figures=figures)
+    return SetComparison(name=name, kind=kind, cases=len(set(names)), objects=len(names), figures=figures)
 
 
 def _interval(values: Sequence[float], cases: Sequence[tuple[str, str]]) -> Interval:

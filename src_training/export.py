@@ -55,7 +55,7 @@ def export(
     place = context.folder / MODEL
     written = write_package(model.cpu().eval(), finished, place, _known_encoder(model, finished, context))
     if context.spec.learning is not None:
-        _add_provenance(written, context, place)
+        _add_provenance(written, config, context, place)
     return place
 
 
@@ -75,11 +75,12 @@ def _known_encoder(model: PromptableModel, card: ModelCard, context: Context) ->
     return graph if is_same else None
 
 
-def _add_provenance(card: ModelCard, context: Context, place: Path) -> None:
+def _add_provenance(card: ModelCard, config: RecipeConfig, context: Context, place: Path) -> None:
     """Put the chain of a model that learnt from corrections into its package."""
     orders = context.spec.learning
     assert orders is not None
-    rehearsed = Replay(map(Path, orders.replay)).pictures("train")
+    rehearses = getattr(config, "rehearsal", 0) > 0  # a recipe that has no such share rehearses nothing
+    rehearsed = Replay(map(Path, orders.replay)).pictures("train") if rehearses else []
     Provenance(
         parent=context.spec.base,
         parent_files=ModelStore().get(context.spec.base).files if context.spec.base else {},

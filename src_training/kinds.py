@@ -42,6 +42,11 @@ class Kinds:
         return len(self.targets)
 
 
+def target_name(said: str) -> str:
+    """Return what a data set says of its target without the remarks in brackets."""
+    return _REMARK.sub("", said).strip()
+
+
 def read_kinds(
     folders: Sequence[Path],
     modalities: Mapping[str, str],
@@ -71,7 +76,7 @@ def read_kinds(
                 f'Say it: --set modalities=\'{{"{folder.name}": "ultrasound"}}\'.',
             )
         shown = str(said.get("target", ""))
-        name = targets.get(kind) or _REMARK.sub("", shown).strip() or "object"
+        name = targets.get(kind) or target_name(shown) or "object"
         found.setdefault(kind, Target(name=name, modality=kind, joined=is_net(shown or name)))
         of_set[folder.name] = list(found).index(kind)
     return Kinds(tuple(found.values()), of_set)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from src_training.pictures import Picture
 
 Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 _TENTHS: dict[Part, range] = {"train": range(7), "val": range(7, 8), "test": range(8, 10)}
 
 

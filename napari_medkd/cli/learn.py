@@ -8,7 +8,9 @@ import typer
 from napari_medkd.cli.options import Json
 
 if TYPE_CHECKING:
-    from napari_medkd.learning import LearningRun, Order
+    from collections.abc import Callable
+
+    from napari_medkd.learning import Decision, LearningRun, Order
     from napari_medkd.runs import Comparison
 
 app = typer.Typer(name="learn", help="Learn from corrections, compare, use the new model or go back.")
@@ -22,10 +24,19 @@ Run = Annotated[
 @app.command("start")
 def start(
     method: Annotated[
-        str, typer.Option(metavar="quick|full|thorough", help="How: see the guide Learn from corrections.")
+        str,
+        typer.Option(metavar="quick|full|thorough|kind", help="How: see the guide Learn from corrections."),
     ] = "quick",
     model: Annotated[
-        str, typer.Option(metavar="ID", help="Model that learns. [default: the one in use]")
+        str,
+        typer.Option(metavar="ID", help="Model that learns. [default: the one in use; for kind, that looks]"),
+    ] = "",
+    kind: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="With --method kind: what the new kind of image is called. [default: what was collected]",
+        ),
     ] = "",
     label: Annotated[
         list[str] | None,
@@ -65,7 +76,7 @@ def start(
     from napari_medkd import learning
     from napari_medkd.cli.training import follow, need_torch, print_run
 
-    order = _order(method, model, label, replay, set_, seed, device)
+    order = _order(method, model, label, kind, replay, set_, seed, device)
     if prepare:
         _say_prepared(learning.prepare(order, out), json)
         return
@@ -86,13 +97,15 @@ def status(json: Json = False) -> None:
     from napari_medkd.cli.output import print_facts, print_json, print_table, say
     from napari_medkd.settings import Settings
 
-    model = Settings.load().default_model
+    chosen = Settings.load()
+    model = chosen.default_model
     found = learning.collected(model)
     rows = [learning_report(run) for run in learning.learning_runs()]
     if json:
         print_json(
             LearnStatusReport(
                 model=model,
+                looks=chosen.looking_model,
                 rolls_back_to=learning.can_roll_back_to(),
                 collected=found,
                 runs=rows,
@@ -103,6 +116,7 @@ def status(json: Json = False) -> None:
     parts = ", ".join(f"{count} {part}" for part, count in found.parts.items())
     facts = {
         "Model in use": model,
+        "Model that looks": chosen.looking_model,
         "Rolls back to": learning.can_roll_back_to(),
         "Corrections": f"{found.objects} on {found.images} images, {found.fresh} of them new to the model",
         "Cases": f"{found.cases}: {parts}",
@@ -134,20 +148,15 @@ def use(run: Run = "", json: Json = False) -> None:
     """Take the model of a run into use; the old one stays installed."""
     from napari_medkd import learning
 
-    _change(lambda: learning.use_new(learning.find(run)).id, json)
+    _change(lambda: learning.use_new(learning.find(run)), json)
 
 
 @app.command("keep")
 def keep(run: Run = "", json: Json = False) -> None:
     """Keep the model in use, and note that the one of a run is not wanted."""
     from napari_medkd import learning
-    from napari_medkd.settings import Settings
 
-    def change() -> str:
-        learning.keep_old(learning.find(run))
-        return Settings.load().default_model
-
-    _change(change, json)
+    _change(lambda: learning.keep_old(learning.find(run)), json)
 
 
 @app.command("rollback")
@@ -198,6 +207,7 @@ def _order(
     method: str,
     model: str,
     labels: list[str] | None,
+    kind: str,
     replay: list[Path] | None,
     settings: list[str] | None,
     seed: int,
@@ -212,7 +222,7 @@ def _order(
     chosen = learning.method(method)
     config = load()[chosen.recipe].config
     typed = {setting.partition("=")[0].strip() for setting in settings or ()}
-    usual = [f"{key}={value}" for key, value in chosen.options.items()]
+    usual = [f"{key}={value}" for key, value in {**chosen.usual, **chosen.options}.items()]
     options = read(chosen.recipe, config, [*usual, *(settings or ())])
     for folder in replay or ():
         if not folder.is_dir():
@@ -221,6 +231,7 @@ def _order(
         method=method,
         base=model,
         labels=tuple(labels or ()),
+        kind=kind,
         options={key: options[key] for key in sorted(typed)},
         replay=tuple(str(folder.absolute()) for folder in replay or ()),
         seed=seed,
@@ -281,15 +292,18 @@ def _say_prepared(folder: Path, json: bool) -> None:
         say(f"{folder} is ready. Take it elsewhere, and start it there: medkd train --resume --out RUN")
 
 
-def _change(act: Any, json: bool) -> None:
+def _change(act: "Callable[[], Decision]", json: bool) -> None:
     """Do what changes the model in use, and say which it is."""
     from napari_medkd.cli.learn_report import ModelInUseReport
     from napari_medkd.cli.output import print_json, say
-    from napari_medkd.settings import Settings
 
-    before = Settings.load().default_model
-    model = act()
+    done = act()
+    model, before = done.after, done.before
     if json:
-        print_json(ModelInUseReport(model=model, before=before))
+        print_json(ModelInUseReport(model=model, before=before, role=done.role))
+        return
+    looks = done.role == "looks"
+    if model == before:
+        say(f"The model {'that looks' if looks else 'in use'} is {model}.")
     else:
-        say(f"The model in use is {model}." if model == before else f"{model} is in use instead of {before}.")
+        say(f"{model} {'looks' if looks else 'is in use'} instead of {before}.")

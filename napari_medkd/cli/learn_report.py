@@ -40,6 +40,7 @@ class LearnStatusReport(Report):
     """What `medkd learn status` prints."""
 
     model: str = Field(description="Id of the model in use.")
+    looks: str = Field(description="Id of the model that looks for objects by itself.")
     rolls_back_to: str = Field(description="Id of the model that a roll back would bring; empty for none.")
     collected: Collected = Field(description="What there is to learn from.")
     runs: list[LearningRunReport] = Field(description="The runs, the newest first.")
@@ -58,6 +59,9 @@ class ModelInUseReport(Report):
 
     model: str = Field(description="Id of the model in use now.")
     before: str = Field(description="Id of the one that was in use.")
+    role: Literal["answers", "looks"] = Field(
+        description="What for: the default model, which answers clicks, or the one that looks."
+    )
 
 
 class PreparedReport(Report):

@@ -36,6 +36,11 @@ class ClassSummary(Means):
     """What was collected of one class."""
 
     label: str = Field(description="Name of the class.")
+    modality: str = Field(
+        "",
+        description="What kind of image it was corrected in: CT, MR, US, …; RGB or GRAY for pictures; of "
+        "several the last by name.",
+    )
     cases: int = Field(description="Cases that it was corrected on.")
 
 
@@ -56,7 +61,8 @@ def by_class(connection: Connection, query: Query) -> list[ClassSummary]:
     """Sum up by class, in the order of their names."""
     label = correction.c.label
     cases = func.count(correction.c.case_name.distinct()).label("cases")
-    rows = connection.execute(_of(query, label, cases, *_means()).group_by(label).order_by(label))
+    modality = func.max(correction.c.modality).label("modality")
+    rows = connection.execute(_of(query, label, modality, cases, *_means()).group_by(label).order_by(label))
     return [ClassSummary(**row) for row in rows.mappings()]
 
 

@@ -16,10 +16,12 @@ from napari_medkd.learning.decisions import (
     use_new,
 )
 from napari_medkd.learning.followed import LearningRun, find, followed, learning_runs
-from napari_medkd.learning.methods import METHODS, Method, method, methods
+from napari_medkd.learning.learners import learners
+from napari_medkd.learning.methods import KIND, METHODS, Method, method, methods
 from napari_medkd.learning.starting import Order, command, prepare, start
 
 __all__ = [
+    "KIND",
     "METHODS",
     "Collected",
     "Decision",
@@ -33,6 +35,7 @@ __all__ = [
     "find",
     "followed",
     "keep_old",
+    "learners",
     "learning_runs",
     "method",
     "methods",

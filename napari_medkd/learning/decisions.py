@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_medkd import runs, settings
 from napari_medkd.errors import InvalidSetting, ModelUnavailable, StorageError
+from napari_medkd.learning.methods import KIND
 from napari_medkd.models.package import CARD, read_card
 from napari_medkd.models.store import ModelStore
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from napari_medkd.models.card import ModelCard
 
+Role = Literal["answers", "looks"]
 _FILE = "decisions.jsonl"
+_FIELDS: dict[Role, str] = {"answers": "default_model", "looks": "looking_model"}  # of the settings
 MODEL = "model"  # folder of a run that holds what came of it
 
 
@@ -33,6 +36,9 @@ class Decision(BaseModel):
     run: str = Field("", description="Id of the run whose model it was about; empty for a roll back.")
     before: str = Field(description="Id of the model that was in use.")
     after: str = Field(description="Id of the model that is in use since.")
+    role: Role = Field(
+        "answers", description="What for: the default model, which answers clicks, or the one that looks."
+    )
 
 
 def decisions() -> list[Decision]:
@@ -50,10 +56,11 @@ def decisions() -> list[Decision]:
     return found[::-1]
 
 
-def use_new(folder: Path) -> ModelCard:
-    """Install the model of a run that has ended, and make it the default; returns its card.
+def use_new(folder: Path) -> Decision:
+    """Install the model of a run that has ended, and put it in the place of the one that it came from.
 
-    A viewer loads it then as it loads any other. The old model stays installed, for `roll_back`.
+    That is the default model, or, of a model that learnt a kind of image beside it, the one that looks. A
+    viewer loads it then as it loads any other. The old model stays installed, for `roll_back`.
 
     Raises
     ------
@@ -72,37 +79,52 @@ def use_new(folder: Path) -> ModelCard:
         )
     card, store = read_card(place), ModelStore()
     store.add(place, replace=_is_same(store, card))
-    _decide("use", card.id, handle.id)
-    return card
+    return _decide("use", card.id, _role(handle.spec), handle.id)
 
 
-def keep_old(folder: Path) -> None:
+def keep_old(folder: Path) -> Decision:
     """Take note that the model of a run is not wanted; it stays in the run's folder."""
-    in_use = settings.Settings.load().default_model
-    _note(Decision(action="keep", run=runs.attach(folder).id, before=in_use, after=in_use))
+    handle = runs.attach(folder)
+    role = _role(handle.spec)
+    in_use = getattr(settings.Settings.load(), _FIELDS[role])
+    return _note(Decision(action="keep", run=handle.id, before=in_use, after=in_use, role=role))
 
 
-def roll_back() -> str:
-    """Make the model the default that was it before the last change, and return its id.
+def roll_back() -> Decision:
+    """Take back the last change of the model in use.
 
     Called again, it goes back one change more. What was rolled back stays installed.
     """
-    target = can_roll_back_to()
-    if not target:
+    last = _last_change()
+    if last is None:
         raise InvalidSetting("There is no earlier model to go back to.", "Nothing was changed.")
-    _decide("roll back", target)
-    return target
+    return _decide("roll back", last.before, last.role)
 
 
 def can_roll_back_to() -> str:
     """Return the id of the model that `roll_back` would bring back; empty where there is none."""
-    stack: list[str] = []
+    last = _last_change()
+    return last.before if last is not None else ""
+
+
+def _last_change() -> Decision | None:
+    """Return the newest use of a model that was not rolled back."""
+    stack: list[Decision] = []
     for one in reversed(decisions()):
         if one.action == "use":
-            stack.append(one.before)
+            stack.append(one)
         elif one.action == "roll back" and stack:
             stack.pop()
-    return stack[-1] if stack else ""
+    return stack[-1] if stack else None
+
+
+def _role(spec: runs.RunSpec) -> Role:
+    """Return in whose place the model of a run comes: that of a kind is the one that looks.
+
+    Unless it was made from the default model, which then looks by itself, too.
+    """
+    is_kind = spec.learning is not None and spec.learning.method == KIND
+    return "looks" if is_kind and settings.Settings.load().default_model != spec.base else "answers"
 
 
 def _is_same(store: ModelStore, card: ModelCard) -> bool:
@@ -111,15 +133,17 @@ def _is_same(store: ModelStore, card: ModelCard) -> bool:
     return installed.get(card.id) == card.files
 
 
-def _decide(action: Literal["use", "roll back"], model: str, run: str = "") -> None:
+def _decide(action: Literal["use", "roll back"], model: str, role: Role, run: str = "") -> Decision:
     chosen = settings.Settings.load()
-    ModelStore().get(model)  # it must be there before it is the default
-    _note(Decision(action=action, run=run, before=chosen.default_model, after=model))
-    chosen.default_model = model
+    ModelStore().get(model)  # it must be there before it is in use
+    before = getattr(chosen, _FIELDS[role])
+    decision = _note(Decision(action=action, run=run, before=before, after=model, role=role))
+    setattr(chosen, _FIELDS[role], model)
     chosen.save()
+    return decision
 
 
-def _note(decision: Decision) -> None:
+def _note(decision: Decision) -> Decision:
     try:
         _path().parent.mkdir(parents=True, exist_ok=True)
         with _path().open("ab", buffering=0) as file:
@@ -129,6 +153,7 @@ def _note(decision: Decision) -> None:
             f"The choice could not be noted: {error.strerror or error}.",
             "The model in use stays as it was. Free some space.",
         ) from error
+    return decision
 
 
 def _path() -> Path:

@@ -29,7 +29,9 @@ class Method:
         About how long it takes on two cores and no GPU, from Start to the comparison: what is said before it
         was done here once.
     options : dict
-        Settings of that recipe that make it this method; everything else is the recipe's default.
+        Settings of that recipe that make it this method.
+    usual : dict
+        Settings that people may change, where the recipe's own would not do; everything else is the recipe's.
     idle : frozenset of str
         Settings of that recipe that make no difference to this method.
     """
@@ -40,9 +42,17 @@ class Method:
     recipe: str
     seconds: float
     options: dict[str, Any] = field(default_factory=dict)
+    usual: dict[str, Any] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
 
 
+KIND = "kind"  # the method that adds a kind of image to a model of several
+# Settings of a network that is there already, and of its teacher.
+_OF_NETWORK = frozenset(
+    {"trunk", "backbone", "size", "width", "blocks", "tokens", "expert", "bags", "generator", "decoupled"}
+    | {"patches", "teacher_size", "teacher_steps", "teacher_batch", "lessons", "common_steps"}
+    | {"specific_steps", "trunk_rate", "modalities", "targets", "upright"}
+)
 # Settings of a teacher that is adapted first.
 _OF_TEACHER = frozenset({"teacher_steps", "teacher_batch", "teacher_rate", "taught_weight", "hidden_weight"})
 
@@ -54,7 +64,7 @@ METHODS: tuple[Method, ...] = (
         "refresh",
         120,
         {"mode": "quick"},
-        _OF_TEACHER | {"backbone_rate"},
+        idle=_OF_TEACHER | {"backbone_rate"},
     ),
     Method(
         "full",
@@ -63,7 +73,7 @@ METHODS: tuple[Method, ...] = (
         "refresh",
         480,
         {"mode": "full"},
-        _OF_TEACHER | {"views"},
+        idle=_OF_TEACHER | {"views"},
     ),
     Method(
         "thorough",
@@ -74,13 +84,33 @@ METHODS: tuple[Method, ...] = (
         2400,
         {"mode": "thorough", "teacher": "litemedsam"},
     ),
+    Method(
+        KIND,
+        "New kind",
+        "Teaches a model that looks by itself to find what you corrected, in a kind of image that it does "
+        "not know yet. What it answers for the kinds that it knows stays the same.",
+        "esp-medsam",
+        600,
+        {"teacher": ""},
+        {"steps": 200, "batch_size": 4, "ema": 0.95, "checkpoint_every": 20, "validate_every": 50},
+        _OF_NETWORK,
+    ),
 )
 
 
 def methods(card: ModelCard) -> tuple[Method, ...]:
-    """Return the methods that make sense for a model: none for one that answers with classes of its own."""
+    """Return the methods that make sense for a model; none for one that knows a fixed set of classes."""
+    if learns_kinds(card):
+        return tuple(one for one in METHODS if one.key == KIND)
     asked = card.capabilities & {"box", "point"} and card.architecture.masks != "classes"
-    return METHODS if asked else ()
+    return tuple(one for one in METHODS if one.key != KIND) if asked else ()
+
+
+def learns_kinds(card: ModelCard) -> bool:
+    """Tell whether a kind of image can be added to a model: each of its kinds has parameters of its own."""
+    options = card.architecture.decoder_options
+    own = all(options.get(part, True) for part in ("bags", "decoupled"))
+    return bool(card.architecture.kinds) and card.architecture.encoder == "routed" and own
 
 
 def method(key: str) -> Method:

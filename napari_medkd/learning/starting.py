@@ -13,16 +13,19 @@ from napari_medkd.corrections import places
 from napari_medkd.corrections.exchange import export
 from napari_medkd.corrections.query import Query
 from napari_medkd.errors import InvalidSetting
+from napari_medkd.learning import kinds
 from napari_medkd.learning.collected import collected
-from napari_medkd.learning.methods import method, methods
+from napari_medkd.learning.learners import usual_learner
+from napari_medkd.learning.methods import KIND, method, methods
 from napari_medkd.learning.naming import next_name
 from napari_medkd.models.store import ModelStore
-from napari_medkd.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_medkd.corrections.store import CorrectionStore
+    from napari_medkd.learning.methods import Method
+    from napari_medkd.models.card import ModelCard
 
 DATA = "corrections"  # folder of the run that holds what it learns from
 
@@ -36,9 +39,11 @@ class Order:
     method : str
         Key of one of `methods.METHODS`.
     base : str
-        Id of the model that learns; empty takes the one in use.
+        Id of the model that learns; empty takes the one in use, which for a new kind is the one that looks.
     labels : tuple of str
         Only these classes; empty takes all.
+    kind : str
+        What a new kind of image is called; empty takes what the corrections suggest. Of that method alone.
     options : dict
         Settings of the recipe, in place of the method's and the recipe's own.
     replay : tuple of str
@@ -52,6 +57,7 @@ class Order:
     method: str = "quick"
     base: str = ""
     labels: tuple[str, ...] = ()
+    kind: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     replay: tuple[str, ...] = ()
     seed: int = 0
@@ -100,6 +106,7 @@ def command(order: Order) -> str:
     words += ["--model", order.base] if order.base else []
     for label in order.labels:
         words += ["--label", label]
+    words += ["--kind", order.kind] if order.kind else []
     for folder in order.replay:
         words += ["--replay", folder]
     for key, value in order.options.items():
@@ -112,19 +119,17 @@ def command(order: Order) -> str:
 def _frozen(order: Order, folder: Path | None) -> tuple[Path, runs.RunSpec]:
     """Write what is learnt from into the folder of a run; where that fails nothing is left behind."""
     chosen = method(order.method)
-    base = ModelStore().get(order.base or Settings.load().default_model)
-    if chosen not in methods(base):
-        raise InvalidSetting(
-            f"{base.title} finds things by itself and cannot learn from clicks.",
-            "Choose another model, or train this one: medkd train.",
-        )
+    base = ModelStore().get(order.base or usual_learner(chosen.key))
+    _check(chosen, base, order)
     name, title = next_name(base)
-    options = {"name": name, "title": title, **chosen.options, **order.options}
+    options = {"name": name, "title": title, **chosen.usual, **chosen.options, **order.options}
     with places.open_store() as store:
         places.outbox().deliver(store)
-        obstacle = collected(labels=order.labels, store=store).obstacle
-        if obstacle:
-            raise InvalidSetting(obstacle)
+        found = collected(labels=order.labels, store=store)
+        if found.obstacle:
+            raise InvalidSetting(found.obstacle)
+        if chosen.key == KIND:
+            options |= kinds.chosen(order.kind, found.by_class, base, DATA)
         place = (folder or runs.new_folder("learn")).absolute()
         try:
             frozen = _freeze(store, place / DATA, order.labels)
@@ -142,6 +147,23 @@ def _frozen(order: Order, folder: Path | None) -> tuple[Path, runs.RunSpec]:
         learning=learning,
     )
     return place, spec
+
+
+def _check(chosen: Method, base: ModelCard, order: Order) -> None:
+    """Raise where a model cannot learn the way that was chosen."""
+    if order.kind and chosen.key != KIND:
+        raise InvalidSetting("A kind of image is named for the method kind only.", "Add --method kind.")
+    if chosen in methods(base):
+        return
+    if chosen.key == KIND:
+        raise InvalidSetting(
+            f"{base.title} does not tell kinds of image apart, so that none can be added.",
+            "Choose a model that does, such as MedKD auto.",
+        )
+    raise InvalidSetting(
+        f"{base.title} finds things by itself and cannot learn from clicks.",
+        "Choose another model, or another method: MedKD auto learns a new kind of image.",
+    )
 
 
 def _freeze(store: CorrectionStore, folder: Path, labels: tuple[str, ...]) -> dict[str, str]:

@@ -52,8 +52,9 @@ class SetComparison(_Part):
     cases: int = Field(description="Independent cases.")
     objects: int = Field(description="Objects that were asked for.")
     figures: dict[str, Change] = Field(
-        description="`dice@1` and `nsd` of the answer to the first click, `dice` after the last, and the "
-        "clicks needed for an overlap of 85 percent, `noc85`."
+        description="`dice@1` and `nsd` of the answer to the first click, or without any prompt; `dice` "
+        "after the last click, and the clicks needed for an overlap of 85 percent, `noc85`. Of a model that "
+        "learnt a kind of image, `taken`: the share of the images that it takes for that kind."
     )
 
 
@@ -70,7 +71,7 @@ class WorstCase(_Part):
     set: str = Field(description="Which images.")
     case: str = Field(description="Its case, by a pseudonym.")
     object: str = Field(description="Which object of the case.")
-    before: float = Field(description="Dice of the old model's answer to the first click.")
+    before: float = Field(description="Dice of the old model's first answer.")
     after: float = Field(description="Dice of the new one's.")
     picture: str = Field(
         description="PNG file relative to the run's folder: truth, old answer and new answer side by side."
@@ -84,6 +85,10 @@ class Comparison(_Part):
     before: str = Field(description="Id of the model that was in use.")
     after: str = Field(description="Id of the new one.")
     cap: int = Field(description="The most clicks an object was given; what a miss counts as.")
+    prompts: Literal["click", "box", "auto"] = Field(
+        "click", description="What both models were given; `auto`: nothing, they look by themselves."
+    )
+    kind: str = Field("", description="The kind of image that the new model learnt; empty for none.")
     sets: list[SetComparison] = Field(description="The user's held-out cases first, then the replay set.")
     latency_before: Latency = Field(description="Of the model that was in use.")
     latency_after: Latency = Field(description="Of the new one.")
@@ -112,11 +117,16 @@ class Comparison(_Part):
     def sentences(self) -> list[str]:
         """The same for people: what the held-out cases say, what was forgotten, and what to do."""
         own, replay = self._of("corrections"), self._of("replay")
-        if self.is_as_before:
+        if self.is_as_before and not self.kind:
             return [_AS_BEFORE]
-        said = [_own_sentence(own, self.verdict)]
+        said = [_own_sentence(own, self.verdict, self.prompts)]
+        if own is not None and self.kind:
+            said.append(f"It takes {_taken(own)} of {_many(own.objects, 'image')} for {self.kind}.")
         if replay is not None:
             said.append(_replay_sentence(replay, self.forgets))
+            said += [_kept_sentence(replay, self.kind)] if self.kind else []
+        elif self.kind:
+            said.append("No image of a kind that it knew is at hand, so nothing shows whether it keeps them.")
         return said
 
     def _of(self, kind: str) -> SetComparison | None:
@@ -147,13 +157,15 @@ def _verdict(found: SetComparison | None, figure: str) -> Verdict:
     return "worse" if change.high < 0 else "unclear"
 
 
-def _own_sentence(found: SetComparison | None, verdict: Verdict) -> str:
+def _own_sentence(found: SetComparison | None, verdict: Verdict, prompts: str) -> str:
     if found is None:
         return "There are no held-out cases among your corrections yet, so nothing shows whether it helps."
     first = found.figures["dice@1"]
+    what = "what it suggests has" if prompts == "auto" else "the first click gives"
+    objects = _many(found.objects, "image" if prompts == "auto" else "object")
     said = (
-        f"On {_many(found.objects, 'object')} of {_many(found.cases, 'held-out case')} the first click gives "
-        f"Dice {first.after.mean:.3f} instead of {first.before.mean:.3f}"
+        f"On {objects} of {_many(found.cases, 'held-out case')} {what} Dice {first.after.mean:.3f} instead "
+        f"of {first.before.mean:.3f}"
     )
     words = {
         "better": ": better.",
@@ -172,6 +184,17 @@ def _replay_sentence(found: SetComparison, forgets: bool) -> str:
         return f"{said}: it forgets, keep the old one for those."
     lost = first.change.mean is not None and first.change.mean < -_NOTHING
     return f"{said}: within the {FORGOTTEN:g} that it may lose." if lost else f"{said}: nothing is forgotten."
+
+
+def _taken(found: SetComparison) -> int:
+    return round((found.figures["taken"].after.mean or 0.0) * found.objects)
+
+
+def _kept_sentence(found: SetComparison, kind: str) -> str:
+    taken = _taken(found)
+    if not taken:
+        return f"It takes none of these for {kind}, so it answers them as before, to the bit."
+    return f"It takes {taken} of these for {kind}; what it answers to the others is the same to the bit."
 
 
 def _many(count: int, word: str) -> str:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Embed = Callable[[Volume, Segmenter, Plane], Embedding]
 
-OURS = "medkd-auto"  # the student that works by itself
 _TELL = 0.1  # seconds between two words about progress; also what a click waits for at most
 _MANY = 4  # slices of a volume that are asked at as many points as a picture is
 _LESS = Effort(grid=6, spots=60)  # for each slice of more: what one misses its neighbours show

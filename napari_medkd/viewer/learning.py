@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from napari_medkd.learning import Order
+    from napari_medkd.learning import Collected, Decision, Order
+    from napari_medkd.models.card import ModelCard
 
 _OURS = frozenset({"name", "title", "description", "licence", "commercial_use"})  # named after the model
 _THERE = "you@server"
@@ -32,22 +34,26 @@ _NEEDED = ("torch", "lightning_fabric")
 class LearningHere:
     """Fulfils `widgets.Learning` with the runs, the models and the corrections of this user."""
 
-    def outlook(self) -> Outlook:
-        """Return what there is to learn from, how, and what was learnt."""
+    def outlook(self, learner: str = "") -> Outlook:
+        """Return what there is to learn from, how a model may do so, and what was learnt."""
         from napari_medkd import learning
 
         model = settings.Settings.load().default_model
-        collected = learning.collected(model)
+        offered = {card.id: card for card in learning.learners()}
+        chosen = learner if learner in offered else model
+        collected = learning.collected(chosen)
         titles = {card.id: card.title for card in ModelStore().list()}
         return Outlook(
             collected=collected,
-            choices=self._choices(model) if model in titles else (),
+            choices=_choices(chosen, collected) if chosen in titles else (),
             runs=tuple(learning.learning_runs()),
             decisions=tuple(learning.decisions()),
             model=model,
             titles=titles,
             previous=learning.can_roll_back_to(),
             obstacle=_missing() or collected.obstacle,
+            learner=chosen,
+            learners=tuple((card.id, _learner(card)) for card in offered.values()),
         )
 
     def plan(self, choice: Choice, config: BaseModel) -> Plan:
@@ -96,11 +102,11 @@ class LearningHere:
             shlex.join(["rsync", "-a", f"{_THERE}:{there}/", f"{here}/"]),
         ]
 
-    def use_new(self, folder: Path) -> str:
-        """Put the model of a run to use; returns its id."""
+    def use_new(self, folder: Path) -> Decision:
+        """Put the model of a run to use."""
         from napari_medkd import learning
 
-        return learning.use_new(folder).id
+        return learning.use_new(folder)
 
     def keep_old(self, folder: Path) -> None:
         """Note that the model of a run is not wanted."""
@@ -108,23 +114,34 @@ class LearningHere:
 
         learning.keep_old(folder)
 
-    def roll_back(self) -> str:
-        """Put the model before the one in use to use again; returns its id."""
+    def roll_back(self) -> Decision:
+        """Put the model that was in use before to use again."""
         from napari_medkd import learning
 
         return learning.roll_back()
 
-    def _choices(self, model: str) -> tuple[Choice, ...]:
-        from napari_medkd import learning
-        from src_training import recipes
 
-        known = recipes.load()
-        return tuple(
-            Choice(
-                one, known[one.recipe].config.model_validate(one.options), _OURS | one.idle | set(one.options)
-            )
-            for one in learning.methods(ModelStore().get(model))
-        )
+def _choices(model: str, collected: Collected) -> tuple[Choice, ...]:
+    """Return the ways in which a model can learn from what was collected."""
+    from napari_medkd import learning
+    from napari_medkd.learning.kinds import suggested
+    from src_training import recipes
+
+    configs, card, found = recipes.load(), ModelStore().get(model), []
+    for one in learning.methods(card):
+        config = configs[one.recipe].config.model_validate({**one.usual, **one.options})
+        choice = Choice(one, config, _OURS | one.idle | set(one.options), model)
+        if one.key == learning.KIND:
+            known = {target.modality: target.name for target in card.targets}
+            kinds = tuple((each.label, suggested(each, known)) for each in collected.by_class)
+            choice = replace(choice, kinds=kinds, known=known)
+        found.append(choice)
+    return tuple(found)
+
+
+def _learner(card: ModelCard) -> str:
+    """Return what people call a model that may learn, and which tab it works in."""
+    return f"{card.title} ({'looks by itself' if card.architecture.kinds else 'answers clicks'})"
 
 
 def _missing() -> str:
@@ -140,7 +157,8 @@ def _order(choice: Choice, config: BaseModel) -> Order:
     usual: dict[str, Any] = choice.config.model_dump(mode="json")
     wanted: dict[str, Any] = config.model_dump(mode="json")
     options = {name: value for name, value in wanted.items() if value != usual[name]}
-    return Order(method=choice.method.key, options=options)
+    labels = (choice.label,) if choice.label else ()
+    return Order(choice.method.key, choice.learner, labels, choice.kind, options)
 
 
 def _took(handle: runs.RunHandle, free_mb: float) -> Plan:

@@ -75,9 +75,14 @@ class AutoPanel(QWidget):
         self._on_changed()
 
     # --- what the viewer fills in -------------------------------------------------------------------------
-    def set_models(self, cards: Sequence[ModelCard]) -> None:
-        """Offer the installed models: those that work by themselves can look."""
-        self._look.looker.set_models(cards)
+    def set_models(self, cards: Sequence[ModelCard], preferred: str) -> None:
+        """Offer the installed models: those that work by themselves can look, `preferred` before others."""
+        self._look.looker.set_models(cards, preferred)
+
+    @property
+    def looker(self) -> str:
+        """Id of the model that looks; empty for the session's own."""
+        return self._look.looker.model_id
 
     def set_loading(self, sentence: str) -> None:
         """Say that a model is on its way; an empty sentence takes it back."""

@@ -60,7 +60,7 @@ class ComparisonSheet(QDialog):
         page.addWidget(Caption("\n".join(comparison.sentences)))
         for found in comparison.sets:
             page.addWidget(Heading(set_title(found)))
-            page.addWidget(set_table(found))
+            page.addWidget(set_table(found, comparison.prompts))
         page.addWidget(Heading("Time on this computer"))
         page.addWidget(latency_table(comparison))
         for widget in _worst(comparison, folder, before, after):
@@ -96,7 +96,8 @@ def _worst(comparison: Comparison, folder: Path, before: str, after: str) -> Ite
     if not comparison.worst:
         return
     yield Heading("Where it does worst")
-    yield Caption(f"The truth, the answer of {before} and that of {after} to one click, side by side.")
+    asked = "without a prompt" if comparison.prompts == "auto" else "to one click"
+    yield Caption(f"The truth, the answer of {before} and that of {after} {asked}, side by side.")
     for one in comparison.worst:
         yield Caption(_line(one))
         yield Picture(folder / one.picture, _line(one))
@@ -105,7 +106,8 @@ def _worst(comparison: Comparison, folder: Path, before: str, after: str) -> Ite
 def _line(one: WorstCase) -> str:
     word = "worse" if one.after < one.before else "better" if one.after > one.before else "as before"
     change = f"Dice {one.before:.2f} before, {one.after:.2f} after ({word})"
-    return f"Object {one.object} of case {one.case[:12]}: {change}"
+    what = "Case" if one.object == "all" else f"Object {one.object} of case"
+    return f"{what} {one.case[:12]}: {change}"
 
 
 def _scrolled(content: QWidget) -> QScrollArea:

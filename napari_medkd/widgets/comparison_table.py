@@ -24,6 +24,7 @@ class _Figure:
     digits: int = 3
 
 
+_TAKEN = "Share of these images that the model takes for the kind that it learnt."
 _FIGURES = {
     "dice@1": _Figure("Dice, 1 click", "Overlap of the answer to the first click with the truth, 0 to 1."),
     "nsd": _Figure("NSD, 1 click", "Share of the outline that lies within tolerance after the first click."),
@@ -40,10 +41,11 @@ _HEADS = (
 )
 
 
-def set_table(found: SetComparison, parent: QWidget | None = None) -> Table:
-    """Return the table of one set of objects."""
+def set_table(found: SetComparison, prompts: str = "click", parent: QWidget | None = None) -> Table:
+    """Return the table of one set of objects; `prompts` is what the models were given."""
     table = Table(f"Before and after on {found.name}", _HEADS, rows_shown=8, parent=parent)
-    table.show_rows([_row(name, change) for name, change in found.figures.items()])
+    figures = _figures(found, prompts)
+    table.show_rows([_row(figures.get(name), name, change) for name, change in found.figures.items()])
     return table
 
 
@@ -60,8 +62,18 @@ def set_title(found: SetComparison) -> str:
     return f"{what}: {_many(found.objects, 'object')} of {_many(found.cases, 'case')}"
 
 
-def _row(name: str, change: Change) -> tuple[Cell, ...]:
-    figure = _FIGURES.get(name, _Figure(name, name))
+def _figures(found: SetComparison, prompts: str) -> dict[str, _Figure]:
+    if prompts != "auto":
+        return _FIGURES
+    return {
+        "dice@1": _Figure("Dice", "Overlap of what the model suggests by itself with the truth, 0 to 1."),
+        "nsd": _Figure("NSD", "Share of the outline of what it suggests that lies within tolerance."),
+        "taken": _Figure("Taken for it", _TAKEN, more_is_better=found.kind == "corrections"),
+    }
+
+
+def _row(figure: _Figure | None, name: str, change: Change) -> tuple[Cell, ...]:
+    figure = figure or _Figure(name, name)
     gain = change.change.mean
     better = gain is not None and (gain > 0) == figure.more_is_better
     colour = "" if not gain or round(gain, figure.digits) == 0 else GREEN if better else RED

@@ -59,9 +59,11 @@ class HistoryBox(Section):
 
 def _row(one: Decision, titles: Mapping[str, str]) -> tuple[Cell, ...]:
     when = one.time.astimezone()
+    word = "looks" if one.role == "looks" and one.action == "use" else _WORDS[one.action]
     before = titles.get(one.before, one.before)
+    did = "looked for objects" if one.role == "looks" else "was in use"
     return (
-        Cell(titles.get(one.after, one.after), tooltip=f"{before} was in use before."),
-        Cell(_WORDS[one.action]),
+        Cell(titles.get(one.after, one.after), tooltip=f"{before} {did} before."),
+        Cell(word),
         Cell(f"{when:%d %b %H:%M}", tooltip=f"{when:%Y-%m-%d %H:%M}"),
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from qtpy.QtGui import QShowEvent
 
-    from napari_medkd.learning import LearningRun
+    from napari_medkd.learning import Decision, LearningRun
     from napari_medkd.settings import Settings
     from napari_medkd.widgets.learning import Choice, Learning, Outlook
     from napari_medkd.widgets.run_monitor import RunState
@@ -54,7 +54,7 @@ class LearnPanel(QWidget):
         Asks for an empty folder for a run that goes elsewhere; None where the user would rather not.
     """
 
-    model_changed = Signal(str)  # id of the model to load
+    model_changed = Signal(object)  # Decision: the model that is in use since, and what for
     collecting_changed = Signal(object)  # Settings, already saved
     badge_changed = Signal(str)  # "Training 40 %"; empty while nothing is learnt
 
@@ -87,7 +87,8 @@ class LearnPanel(QWidget):
 
     def refresh(self) -> None:
         """Look again at what was collected and learnt."""
-        self._look.start(self._learning.outlook, self._show)
+        learner = self.methods.learner
+        self._look.start(lambda: self._learning.outlook(learner), self._show)
 
     def show_error(self, error: MedkdError) -> None:
         """Show what went wrong at the top."""
@@ -102,8 +103,10 @@ class LearnPanel(QWidget):
     # --- showing ------------------------------------------------------------------------------------------
     def _show(self, outlook: Outlook) -> None:
         self._outlook = outlook
-        title = outlook.titles.get(outlook.model, outlook.model)
+        learner = outlook.learner or outlook.model
+        title = outlook.titles.get(learner, learner)
         self.corrections.show_settings()
+        self.methods.set_learners(outlook.learners, learner)
         self.corrections.show_collected(outlook.collected, title)
         self.methods.set_choices(outlook.choices, outlook.obstacle)
         self.history.show_decisions(outlook.decisions, outlook.titles, outlook.previous)
@@ -141,6 +144,7 @@ class LearnPanel(QWidget):
     # --- asking -------------------------------------------------------------------------------------------
     def _connect(self) -> None:
         self.corrections.changed.connect(self.collecting_changed)
+        self.methods.learner_changed.connect(self.refresh)
         self.methods.plan_wanted.connect(self._on_plan_wanted)
         self.methods.start_requested.connect(self._on_start)
         self.methods.command_requested.connect(self._on_command)
@@ -209,8 +213,8 @@ class LearnPanel(QWidget):
     def _on_roll_back(self) -> None:
         self._do(self._learning.roll_back, self._on_model)
 
-    def _on_model(self, model_id: str) -> None:
-        self.model_changed.emit(model_id)
+    def _on_model(self, decision: Decision) -> None:
+        self.model_changed.emit(decision)
         self.refresh()
 
     def _on_status(self, status: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -27,11 +27,29 @@ class Choice:
         The numbers of its recipe as they would be taken; what has a title can be changed.
     hidden : frozenset of str
         Fields that are chosen elsewhere, or by the method itself.
+    learner : str
+        Id of the model that learns; empty for the one in use.
+    kinds : tuple of (str, str)
+        Of a method that teaches a kind of image: each class that was corrected, and a name for the kind.
+    known : dict
+        The kinds of image that the model knows, and what it looks for in each.
+    label, kind : str
+        The class and the name that were chosen of these.
     """
 
     method: Method
     config: BaseModel
     hidden: frozenset[str] = frozenset()
+    learner: str = ""
+    kinds: tuple[tuple[str, str], ...] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    kind: str = ""
+
+    @property
+    def asks_kind(self) -> bool:
+        """Whether it teaches a kind of image, which has to be named."""
+        return bool(self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +81,7 @@ class Outlook:
     collected : Collected
         What there is to learn from.
     choices : tuple of Choice
-        The ways to learn for the model in use, the usual one first.
+        The ways to learn for the model that is to learn, the usual one first.
     runs : tuple of LearningRun
         Runs that learn or have learnt, the newest first.
     decisions : tuple of Decision
@@ -76,6 +94,10 @@ class Outlook:
         Id of the model that a roll back would bring back; empty where there is none.
     obstacle : str
         Why nothing can be started, in a sentence; empty where it can.
+    learner : str
+        Id of the model that is to learn; empty for the one in use.
+    learners : tuple of (str, str)
+        Models that may be chosen to learn, by id and by what people call them.
     """
 
     collected: Collected
@@ -86,6 +108,8 @@ class Outlook:
     titles: dict[str, str]
     previous: str = ""
     obstacle: str = ""
+    learner: str = ""
+    learners: tuple[tuple[str, str], ...] = ()
 
 
 class Learning(Protocol):
@@ -95,8 +119,8 @@ class Learning(Protocol):
     Qt. What goes wrong is a MedkdError.
     """
 
-    def outlook(self) -> Outlook:
-        """Return what there is to learn from, how, and what was learnt."""
+    def outlook(self, learner: str = "") -> Outlook:
+        """Return what there is to learn from, how a model may do so, and what was learnt."""
         ...
 
     def plan(self, choice: Choice, config: BaseModel) -> Plan:
@@ -119,14 +143,14 @@ class Learning(Protocol):
         """Write a run into `folder` to be taken to another computer; returns what to type, line by line."""
         ...
 
-    def use_new(self, folder: Path) -> str:
-        """Put the model of a run to use; returns its id."""
+    def use_new(self, folder: Path) -> Decision:
+        """Put the model of a run to use."""
         ...
 
     def keep_old(self, folder: Path) -> None:
         """Note that the model of a run is not wanted."""
         ...
 
-    def roll_back(self) -> str:
-        """Put the model before the one in use to use again; returns its id."""
+    def roll_back(self) -> Decision:
+        """Put the model that was in use before to use again."""
         ...

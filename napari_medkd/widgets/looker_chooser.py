@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from superqt.utils import signals_blocked
 
-from napari_medkd.session.looking import OURS
+from napari_medkd.settings import LOOKER
 from napari_medkd.widgets.inputs import CompactCombo
 from napari_medkd.widgets.links import Links
 
@@ -25,7 +25,7 @@ _EVERYTHING = ""  # in the place of an id: the session's own model
 class LookerChooser(CompactCombo):
     """Offers the installed models that work by themselves, and the session's own, asked at many points.
 
-    Until somebody chooses, it is the session's own where that works by itself, else ours where installed.
+    Until somebody chooses, it is the session's own where that works by itself, else the one of the settings.
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ class LookerChooser(CompactCombo):
         self._installed: tuple[ModelCard, ...] = ()
         self._offered: dict[str, ModelCard] = {}
         self._chosen: str | None = None
+        self._preferred = LOOKER
         self.activated.connect(self._on_activated)
         Links(self).connect(session.segmenter_changed, self._list)
         self._list()
@@ -60,8 +61,13 @@ class LookerChooser(CompactCombo):
         """The model that looks; empty for the session's own."""
         return self.currentData() or _EVERYTHING
 
-    def set_models(self, cards: Sequence[ModelCard]) -> None:
-        """Offer those of the installed models that work by themselves."""
+    def set_models(self, cards: Sequence[ModelCard], preferred: str = LOOKER) -> None:
+        """Offer those of the installed models that work by themselves; `preferred` is that of the settings.
+
+        Where another one is preferred than before, it looks from now on, whatever was chosen.
+        """
+        if preferred != self._preferred:
+            self._preferred, self._chosen = preferred, None
         self._installed = tuple(card for card in cards if "auto" in card.capabilities)
         self._list()
 
@@ -72,7 +78,7 @@ class LookerChooser(CompactCombo):
     def _list(self, *_: object) -> None:
         own = self._own
         is_automatic = own is not None and "auto" in own.capabilities
-        cards = sorted(self._installed, key=lambda card: card.id != OURS)
+        cards = sorted(self._installed, key=lambda card: card.id != self._preferred)
         self._offered = {card.id: card for card in cards}
         if own is not None and is_automatic:
             self._offered[own.id] = own
@@ -88,7 +94,7 @@ class LookerChooser(CompactCombo):
 
     def _index(self, own: ModelCard | None) -> int:
         """Return the place of what was chosen, or of the first that is there of what comes next to it."""
-        wanted = (self._chosen, own.id if own is not None else None, OURS, _EVERYTHING)
+        wanted = (self._chosen, own.id if own is not None else None, self._preferred, LOOKER, _EVERYTHING)
         places = (self.findData(one) for one in wanted if one is not None)
         return next((place for place in places if place >= 0), 0)
 

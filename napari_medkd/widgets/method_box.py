@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from superqt.utils import signals_blocked
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.widgets.buttons import LinkButton, PanelButton
 from napari_medkd.widgets.form import align_labels, build_form, read_form
 from napari_medkd.widgets.inputs import CompactCombo, make_calm
-from napari_medkd.widgets.labels import SPACING, Caption, Section
+from napari_medkd.widgets.kind_box import KindBox
+from napari_medkd.widgets.labels import SPACING, Caption, Section, Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
 
 
 class MethodBox(Section):
-    """Chooses a method and sets its options."""
+    """Chooses which model learns and how, and sets the options."""
 
+    learner_changed = Signal()  # another model is to learn
     plan_wanted = Signal()  # another method, or other options
     start_requested = Signal(object, object)  # Choice, config
     command_requested = Signal(object, object)
@@ -34,7 +38,13 @@ class MethodBox(Section):
         super().__init__("Learn from them", parent)
         self._choices: tuple[Choice, ...] = ()
         self.form: Container | None = None
+        self._learner = CompactCombo(
+            "Which model learns",
+            "The model that answers clicks in the tab Segment, or one that looks by itself in the tab Auto.",
+        )
+        self._learner_row = QWidget()
         self._chooser = CompactCombo("Method", "How the model learns.")
+        self.kind = KindBox()
         self._sentence, self._plan, self._problem = Caption(), Caption(lines=2), Caption()
         self._options = LinkButton("Options ▸", "Show what can be set; the defaults are good.")
         self._room = QWidget()
@@ -43,7 +53,10 @@ class MethodBox(Section):
         self._start = PanelButton("Start", "Start to learn, in a process of its own; the viewer stays free.")
         self._copy = LinkButton("Copy as command", "Copy the command that does the same in a terminal.")
         self._elsewhere = LinkButton("On another computer…", "How to run it on a computer with a GPU.")
-        row, links = QHBoxLayout(), QHBoxLayout()
+        who, row, links = QHBoxLayout(self._learner_row), QHBoxLayout(), QHBoxLayout()
+        who.setContentsMargins(0, 0, 0, 0)
+        who.addWidget(Word("Who learns"))
+        who.addWidget(self._learner, 1)
         row.setSpacing(SPACING)
         row.addWidget(self._options)
         row.addStretch(1)
@@ -52,13 +65,15 @@ class MethodBox(Section):
         links.addWidget(self._copy)
         links.addWidget(self._elsewhere)
         links.addStretch(1)
-        for widget in (self._chooser, self._sentence, self._plan):
+        for widget in (self._learner_row, self._chooser, self._sentence, self.kind, self._plan):
             self.body.addWidget(widget)
         self.body.addLayout(row)
         self.body.addWidget(self._room)
         self.body.addWidget(self._problem)
         self.body.addLayout(links)
         self._problem.hide()
+        self._learner_row.hide()
+        self._learner.activated.connect(lambda *_: self.learner_changed.emit())
         self._chooser.activated.connect(self._on_chosen)
         self._options.clicked.connect(self._on_options)
         self._start.clicked.connect(lambda: self._ask(self.start_requested))
@@ -68,10 +83,18 @@ class MethodBox(Section):
         self.set_choices(())
 
     @property
+    def learner(self) -> str:
+        """Id of the model that is to learn; empty for the one in use."""
+        return self._learner.currentData() or ""
+
+    @property
     def choice(self) -> Choice | None:
-        """The method that is chosen."""
+        """The method that is chosen, with the kind of image that was named for it."""
         place = self._chooser.currentIndex()
-        return self._choices[place] if 0 <= place < len(self._choices) else None
+        found = self._choices[place] if 0 <= place < len(self._choices) else None
+        if found is None or not found.asks_kind:
+            return found
+        return replace(found, label=self.kind.label, kind=self.kind.kind)
 
     @property
     def config(self) -> BaseModel | None:
@@ -90,8 +113,18 @@ class MethodBox(Section):
     @property
     def text(self) -> str:
         """What is said of the method and the run."""
-        words = (self._sentence.text(), self._plan.text(), self._problem.text())
+        kind = self.kind.text if self.kind.isVisibleTo(self) else ""
+        words = (self._sentence.text(), kind, self._plan.text(), self._problem.text())
         return " ".join(filter(None, words))
+
+    def set_learners(self, learners: Sequence[tuple[str, str]], chosen: str) -> None:
+        """Offer models to learn, by id and by what people call them; nothing is asked where there is one."""
+        with signals_blocked(self._learner):
+            self._learner.clear()
+            for name, words in learners:
+                self._learner.addItem(words, name)
+            self._learner.setCurrentIndex(max(0, self._learner.findData(chosen)) if learners else -1)
+        self._learner_row.setVisible(len(learners) > 1)
 
     def set_choices(self, choices: Sequence[Choice], obstacle: str = "") -> None:
         """Offer methods; the one that was chosen stays, with what was set.
@@ -133,6 +166,7 @@ class MethodBox(Section):
     def _on_chosen(self, *_: object) -> None:
         self._drop_form()
         self._sentence.setText(self.choice.method.sentence if self.choice is not None else "")
+        self.kind.show_choice(self.choice)
         self._plan.setText("")
         if self._room.isVisibleTo(self):
             self._make_form()

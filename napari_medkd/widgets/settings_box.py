@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from napari_medkd.settings import Settings
 
 _DEVICES = ("auto", "cpu", "cuda")
-# Chosen elsewhere: the model in the list of models, the rest where corrections are collected.
+# Chosen elsewhere: models in their list and by learning, the rest where corrections are collected.
 _ELSEWHERE = {
     "default_model",
+    "looking_model",
     "collect_corrections",
     "corrections_database",
     "corrections_arrays",

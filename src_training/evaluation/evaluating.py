@@ -161,7 +161,7 @@ class _Asking:
         if self.question.prompts != "auto":
             return case.objects()
         volume, labels = case.load()
-        return volume, _whole(volume, labels)
+        return volume, whole(volume, labels)
 
     def _embed(self, volume: Volume, plane: Plane) -> Embedding:
         start = time.perf_counter()
@@ -218,7 +218,7 @@ def _unanswered(segmenter: Segmenter, prompts: Prompts) -> str:
     return f"{known[0]} only" if known else "neither boxes nor points"
 
 
-def _whole(volume: Volume, labels: NDArray[np.uint16]) -> Iterator[Target]:
+def whole(volume: Volume, labels: NDArray[np.uint16]) -> Iterator[Target]:
     """Yield the mask of a picture, even an empty one, or of each slice of a volume that holds something."""
     axis = slice_axis(volume.geometry)
     for index in range(volume.shape[axis]):

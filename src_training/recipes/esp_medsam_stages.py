@@ -45,8 +45,8 @@ class Making:
 
     def __init__(self, config: EspMedSamConfig, context: Context) -> None:
         self._config, self._context = config, context
-        folders = [Path(name) for name in context.spec.data]
-        held_out = [Path(name) for name in context.spec.validation]
+        folders = [context.folder / name for name in context.spec.data]  # of corrections: in the run's own
+        held_out = [context.folder / name for name in context.spec.validation]
         base = ModelStore().get(context.spec.base) if context.spec.base else None
         self._base = base if base is not None and base.architecture.encoder == "routed" else None
         known = self._base.targets if self._base else ()
@@ -58,6 +58,11 @@ class Making:
 
     def stages(self) -> list[Stage]:
         """Return the stages in order, and write down what each may see."""
+        if self._context.spec.learning is not None and not self._known:
+            raise InvalidSetting(
+                f"{self._context.spec.base or 'A new model'} has no kind of image to learn from corrections.",
+                "Name one that it does not know: medkd learn start --method kind --kind NAME",
+            )
         if self._known:
             stages = [self._adding()]
         elif self._config.teacher and self._base is None:
@@ -86,7 +91,21 @@ class Making:
             parent=self._context.spec.base or config.teacher,
             modalities=tuple(sorted(kinds.names)),
             training_data=(*(self._base.training_data if self._base else ()), *self._data()),
+            **self._inherited(),
         )
+
+    def _inherited(self) -> dict[str, Any]:
+        """Return what a card has from the model whose weights it goes on from; its terms bind what comes."""
+        base = self._base
+        if base is None:
+            return {}
+        new = self._kinds.targets[len(base.targets) :]
+        more = ", ".join(f"{target.name} ({target.modality})" for target in new)
+        return {
+            "description": f"{base.title}, which also learnt to find {more}." if more else base.description,
+            "licence": base.licence,
+            "commercial_use": base.commercial_use,
+        }
 
     def _architecture(self) -> Architecture:
         """Return the network of the numbers; with a base of kinds that one's, for more kinds."""
@@ -196,19 +215,9 @@ class Making:
         )
 
     def _labels(self) -> ModalityStream:
-        config, fabric = self._config, self._context.fabric
-        card = self.card()
-        return ModalityStream(
-            self._pool.labelled,
-            self._kinds,
-            card,
-            min(config.view, card.preprocessing.size),
-            config.batch_size,
-            self._context.spec.seed,
-            config.upright,
-            fabric.global_rank,
-            fabric.world_size,
-        )
+        config, card = self._config, self.card()
+        view, draws = min(config.view, card.preprocessing.size), self._context.draws(config.batch_size)
+        return ModalityStream(self._pool.labelled, self._kinds, card, view, draws, config.upright)
 
     def _validation(self) -> ModalityValidation | None:
         if not self._pool.validation:
@@ -224,6 +233,9 @@ class Making:
 
     def _data(self) -> tuple[str, ...]:
         """Name each data set, its cases and its licence."""
+        learning = self._context.spec.learning
+        if learning is not None:
+            return (f"{len(learning.corrections)} corrections of the user. Not published.",)
         licences = {
             Path(name).name: str(about(Path(name)).get("licence", "")) for name in self._context.spec.data
         }

@@ -44,23 +44,29 @@ def toy(monkeypatch):
 def finished(tmp_path):
     """Make the folder of a run that has ended with a model; the model is that which ships, renamed."""
 
-    def call(name: str = "medkd-fast-r1", run: str = "learn-1", ended: bool = True) -> Path:
+    def call(
+        name: str = "medkd-fast-r1",
+        run: str = "learn-1",
+        ended: bool = True,
+        base: str = BASE,
+        method: str = "quick",
+    ) -> Path:
         folder = runs.home() / run
-        learning = runs.Learning(method="quick", corrections={"a": "b"}, against=BASE)
-        spec = runs.RunSpec(recipe="refresh", options={"name": name}, base=BASE, learning=learning)
+        learning = runs.Learning(method=method, corrections={"a": "b"}, against=base)
+        spec = runs.RunSpec(recipe="refresh", options={"name": name}, base=base, learning=learning)
         spec.save(folder)
         with runs.EventWriter(folder) as events:
             events.write(runs.Started())
             if ended:
                 events.write(runs.Finished())
         store = ModelStore()
-        card = store.get(BASE)
-        files = {one: store.files(BASE)[one] for one in (ENCODER, DECODER)}
+        card = store.get(base)
+        files = {one: store.files(base)[one] for one in (ENCODER, DECODER)}
         (folder / "model").mkdir()
         for one, path in files.items():
             shutil.copyfile(path, folder / "model" / one)
         made: ModelCard = card.model_copy(
-            update={"id": name, "files": {one: card.files[one] for one in files}, "parent": BASE}
+            update={"id": name, "files": {one: card.files[one] for one in files}, "parent": base}
         )
         (folder / "model" / CARD).write_text(made.model_dump_json(), encoding="utf-8")
         return folder

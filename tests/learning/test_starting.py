@@ -7,7 +7,9 @@ import pytest
 
 from napari_medkd import learning, runs
 from napari_medkd.corrections import places
+from napari_medkd.corrections.summary import ClassSummary
 from napari_medkd.errors import InvalidSetting, ModelUnavailable, StorageError, UnknownName
+from napari_medkd.learning.kinds import suggested
 from napari_medkd.models.store import ModelStore
 from src_training.data import ImageMaskFolder
 from src_training.recipes import load
@@ -87,9 +89,59 @@ def test_a_teacher_that_is_not_installed_is_said_before_anything_is_written(corr
 def test_a_model_that_finds_things_by_itself_has_no_method():
     card = ModelStore().get("medkd-fast")
     assert [one.key for one in learning.methods(card)] == ["quick", "full", "thorough"]
-    routed = card.architecture.model_copy(update={"masks": "classes"})
-    assert learning.methods(card.model_copy(update={"architecture": routed})) == ()
+    classes = card.architecture.model_copy(update={"masks": "classes"})
+    assert learning.methods(card.model_copy(update={"architecture": classes})) == ()
     assert learning.methods(card.model_copy(update={"capabilities": frozenset({"auto"})})) == ()
+
+
+def test_only_a_model_that_tells_kinds_apart_learns_a_kind(corrections):
+    card = ModelStore().get("medkd-auto")
+    assert [one.key for one in learning.methods(card)] == ["kind"]
+    shared = card.architecture.model_copy(update={"decoder_options": {"bags": False}})
+    assert learning.methods(card.model_copy(update={"architecture": shared})) == ()
+    assert [one.id for one in learning.learners()] == ["medkd-fast", "medkd-auto"]
+    with pytest.raises(InvalidSetting, match="does not tell kinds of image apart"):
+        learning.prepare(learning.Order("kind", "medkd-fast", ("cell",)))
+    with pytest.raises(InvalidSetting, match="cannot learn from clicks"):
+        learning.prepare(learning.Order("quick", "medkd-auto"))
+    with pytest.raises(InvalidSetting, match="for the method kind only"):
+        learning.prepare(learning.Order(kind="ct"))
+    assert runs.list_runs() == []
+
+
+def test_a_kind_of_one_class_is_frozen_with_its_name(corrections, tmp_path):
+    asked = learning.Order("kind", labels=("cell",), kind="  Thin  Slices ")
+    spec = runs.RunSpec.load(learning.prepare(asked, tmp_path / "run"))
+    assert (spec.recipe, spec.base, spec.learning.method) == ("esp-medsam", "medkd-auto", "kind")
+    assert spec.options["modalities"] == {"corrections": "thin slices"}
+    assert spec.options["targets"] == {"thin slices": "cell"} and spec.options["name"] == "medkd-auto-r1"
+    load()["esp-medsam"].config.model_validate(spec.options)
+    unnamed = learning.prepare(learning.Order("kind", labels=("cell",)), tmp_path / "unnamed")
+    assert runs.RunSpec.load(unnamed).options["targets"] == {"ct": "cell"}, "the files say CT"
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "sentence"),
+    [
+        ((), "ct", "corrections of cell, vessel"),
+        (("cell",), "ultrasound", "knows ultrasound and looks for breast lesion there"),
+        (("cell",), "ct, mr", "cannot be the name"),
+    ],
+)
+def test_a_kind_that_cannot_be_learnt_is_a_sentence_and_leaves_nothing(corrections, labels, kind, sentence):
+    with pytest.raises(InvalidSetting, match=sentence):
+        learning.prepare(learning.Order("kind", labels=labels, kind=kind))
+    assert runs.list_runs() == []
+
+
+def test_a_name_is_suggested_for_a_kind():
+    def found(label, modality):
+        known = {"cases": 1, "objects": 1, "dice_first": None, "dice": None, "clicks": 1, "seconds": 1}
+        return ClassSummary(label=label, modality=modality, **known)
+
+    assert suggested(found("liver", "CT"), {"mr"}) == "ct"
+    assert suggested(found("Carotid, left", "US"), {"ultrasound"}) == "carotid left ultrasound"
+    assert suggested(found("membrane", "GRAY"), {"membrane", "membrane 2"}) == "membrane 3"
 
 
 def test_models_are_counted_up(corrections, tmp_path):
@@ -114,7 +166,7 @@ def test_the_command_asks_for_the_same(monkeypatch):
     from napari_medkd.cli.app import run
 
     order = learning.Order(
-        "full", "medkd-nano", ("cell",), {"steps": 7, "teacher": "litemedsam"}, ("/data/a b",), 3, "cpu"
+        "full", "medkd-nano", ("cell",), "thin slices", {"steps": 7, "teacher": "x"}, ("/data/a b",), 3, "cpu"
     )
     asked = []
     monkeypatch.setattr("pathlib.Path.is_dir", lambda path: True)
@@ -127,7 +179,7 @@ def test_the_command_asks_for_the_same(monkeypatch):
 @pytest.mark.parametrize("method", learning.METHODS, ids=lambda method: method.key)
 def test_a_method_is_made_of_settings_that_its_recipe_has(method):
     fields = load()[method.recipe].config.model_fields
-    assert set(method.options) | method.idle <= set(fields)
+    assert set(method.options) | set(method.usual) | method.idle <= set(fields)
 
 
 def test_an_unknown_method_lists_the_known():

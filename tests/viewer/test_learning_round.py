@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QCheckBox
+from qtpy.QtWidgets import QAbstractButton, QCheckBox, QComboBox
 
 from napari_medkd import runs
+from napari_medkd.corrections import places
 from napari_medkd.settings import Settings
 from napari_medkd.widgets.comparison_sheet import ComparisonSheet
+from tests.corrections.made import make
 from tests.doubles import ThresholdSegmenter
 from tests.viewer.window import Window
 
@@ -96,3 +98,25 @@ def test_from_three_corrections_to_a_better_model_and_back(window, folder):
     press(window, learn, "Roll back")
     window.until(lambda: window.session.segmenter.card.id == "medkd-fast")
     assert Settings.load().default_model == "medkd-fast"
+
+
+def test_the_model_that_looks_learns_a_kind_and_looks_from_then_on(window):
+    with places.open_store() as store:
+        for seed in range(3):
+            store.add(make(f"case {seed}", seed))
+    learn, auto = window.dock.tabs["Learn"].page, window.dock.tabs["Auto"].page
+    window.dock.panel.show_tab("Learn")
+    (who,) = [one for one in learn.findChildren(QComboBox) if one.accessibleName() == "Which model learns"]
+    window.until(who.isVisible, 90)
+    who.setCurrentIndex(who.findData("medkd-auto"))
+    who.activated.emit(who.currentIndex())
+    window.until(learn.methods.kind.isVisible)
+    assert learn.methods.choice.kind == "ct" and learn.methods.choice.label == "cell"
+    press(window, learn, "Start")
+    window.until(learn.verdict.isVisible)
+    press(window, learn.verdict, "Use new")
+    window.until(lambda: auto.looker == "medkd-auto-r1")
+    assert Settings.load().looking_model == "medkd-auto-r1" and Settings.load().default_model == "medkd-fast"
+    assert window.session.segmenter.card.id == "medkd-fast"
+    press(window, learn, "Roll back")
+    window.until(lambda: auto.looker == "medkd-auto")

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QCheckBox, QLineEdit
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit
 
 from napari_medkd import runs
 from napari_medkd.corrections.summary import ClassSummary
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUICK = Method("quick", "Quick", "Teaches a part of it.", "refresh", 120, {})
+KIND = Method("kind", "New kind", "Teaches a kind of image.", "esp-medsam", 480, {})
 FULL = Method("full", "Full", "Teaches all of it.", "refresh", 480, {})
 TITLES = {"old": "The old one", "new": "The new one"}
 
@@ -73,6 +74,7 @@ class School:
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.choices: list[Choice] = []
         self.runs: list[runs.RunHandle] = []
         self.decisions: list[Decision] = []
         self.failure: Exception | None = None
@@ -91,16 +93,19 @@ class School:
             by_case=[],
         )
 
-    def outlook(self) -> Outlook:
+    def outlook(self, learner: str = "") -> Outlook:
         found = tuple(self._stand(handle) for handle in reversed(self.runs))
         hidden = frozenset({"name"})
         choices = (Choice(QUICK, Numbers(), hidden), Choice(FULL, Numbers(steps=90), hidden))
         model = self.decisions[0].after if self.decisions else "old"
         previous = "old" if model == "new" else ""
         obstacle = self.collected.obstacle
-        return Outlook(
-            self.collected, choices, found, tuple(self.decisions), model, TITLES, previous, obstacle
-        )
+        if learner == "looker":
+            kinds = tuple((one.label, f"{one.label} ultrasound") for one in self.collected.by_class)
+            choices = (Choice(KIND, Numbers(), hidden, learner, kinds, {"mr": "hippocampus"}),)
+        offered = (("old", "The old one (answers clicks)"), ("looker", "The looker (looks by itself)"))
+        shown = (self.collected, choices, found, tuple(self.decisions), model, TITLES, previous, obstacle)
+        return Outlook(*shown, learner or model, offered)
 
     def plan(self, choice: Choice, config: BaseModel) -> Plan:
         return Plan(seconds=100, memory_mb=1024, free_mb=4096)
@@ -109,6 +114,7 @@ class School:
         if self.failure is not None:
             raise self.failure
         self.asked.append((choice.method.key, config))
+        self.choices.append(choice)
         folder = runs.home() / f"learn-{len(self.runs)}"
         learning = runs.Learning(method=choice.method.key, against="old")
         runs.RunSpec(recipe="refresh", options={"title": "The new one"}, learning=learning).save(folder)
@@ -128,16 +134,16 @@ class School:
     def elsewhere(self, choice: Choice, config: BaseModel, folder: Path) -> list[str]:
         return [f"rsync {folder.name}"]
 
-    def use_new(self, folder: Path) -> str:
+    def use_new(self, folder: Path) -> Decision:
         self.decisions.insert(0, Decision(action="use", run=folder.name, before="old", after="new"))
-        return "new"
+        return self.decisions[0]
 
     def keep_old(self, folder: Path) -> None:
         self.decisions.insert(0, Decision(action="keep", run=folder.name, before="old", after="old"))
 
-    def roll_back(self) -> str:
+    def roll_back(self) -> Decision:
         self.decisions.insert(0, Decision(action="roll back", before="new", after="old"))
-        return "old"
+        return self.decisions[0]
 
     def _stand(self, handle: runs.RunHandle) -> LearningRun:
         decided = {one.run: one.action for one in self.decisions if one.run}
@@ -259,6 +265,55 @@ def test_options_reach_the_run_and_curves_grow(tab, school, qtbot, button):
     assert badges[-1] == "Training 50 %"
 
 
+def test_a_model_that_looks_is_taught_a_kind_that_is_named(tab, school, qtbot, button):
+    assert not tab.methods.kind.isVisible()
+    (combo,) = [one for one in tab.findChildren(QComboBox) if one.accessibleName() == "Which model learns"]
+    assert combo.isVisible() and combo.currentData() == "old"
+    choose(combo, 1)
+    qtbot.waitUntil(tab.methods.kind.isVisible)
+    assert "It knows mr." in tab.methods.text
+    field = tab.methods.kind.findChild(QLineEdit)
+    assert field.text() == "vessel ultrasound"
+    field.selectAll()
+    qtbot.keyClicks(field, "MR")
+    assert "looks for hippocampus there, which is not taught again" in tab.methods.text
+    field.selectAll()
+    qtbot.keyClicks(field, "Carotid ")
+    tab.refresh()  # what was typed stays
+    qtbot.waitUntil(lambda: "about 2 minutes" in tab.methods.text)
+    press(qtbot, button, tab, "Start")
+    qtbot.waitUntil(lambda: tab.monitor.is_running)
+    (choice,) = school.choices
+    assert (choice.learner, choice.label, choice.kind) == ("looker", "vessel", "carotid")
+
+
+def choose(combo, place):
+    """Choose an entry as a user does."""
+    combo.setCurrentIndex(place)
+    combo.activated.emit(place)
+
+
+def test_the_sheet_of_a_kind_says_what_is_suggested_and_what_is_taken_for_it(qtbot, tmp_path):
+    sets = [
+        SetComparison(name="own", kind="corrections", cases=5, objects=5, figures={
+            "dice@1": change(0.1, 0.8), "taken": change(0, 1)}),
+        SetComparison(name="known", kind="replay", cases=20, objects=20, figures={
+            "dice@1": change(0.8, 0.8), "taken": change(0, 0.05)}),
+    ]  # fmt: skip
+    found = COMPARISON.model_copy(update={"sets": sets, "prompts": "auto", "kind": "carotid"})
+    said = " ".join(found.sentences)
+    assert "what it suggests has Dice 0.800 instead of 0.100: better" in said
+    assert "takes 5 of 5 images for carotid" in said
+    assert "takes 1 of these for carotid; what it answers to the others is the same to the bit" in said
+    sheet = ComparisonSheet(found, tmp_path, "old", "new")
+    qtbot.addWidget(sheet)
+    own, replay, _ = sheet.findChildren(Table)
+    assert [row[0] for row in own.texts] == ["Dice", "Taken for it"]
+    red = replay.model().index(1, 3).data(Qt.ItemDataRole.ForegroundRole).name()
+    green = own.model().index(1, 3).data(Qt.ItemDataRole.ForegroundRole).name()
+    assert (green, red) == ("#3da35d", "#d9534f")
+
+
 def test_a_second_run_queues_and_can_be_taken_out(tab, school, qtbot, button):
     press(qtbot, button, tab, "Start")
     qtbot.waitUntil(lambda: button(tab, "Start").text() == "Queue")
@@ -282,11 +337,11 @@ def test_the_new_model_is_used_when_the_user_says_so_and_not_before(tab, school,
     finished(school, qtbot, tab, button)
     assert "0.800 instead of 0.600: better" in tab.verdict.text and not models
     press(qtbot, button, tab.verdict, "Use new")
-    qtbot.waitUntil(lambda: models == ["new"])
+    qtbot.waitUntil(lambda: [one.after for one in models] == ["new"])
     qtbot.waitUntil(tab.history.isVisible)
     assert tab.history.rows[0][:2] == ["The new one", "used"] and not tab.verdict.isVisible()
     press(qtbot, button, tab, "Roll back")
-    qtbot.waitUntil(lambda: models == ["new", "old"])
+    qtbot.waitUntil(lambda: [one.after for one in models] == ["new", "old"])
     qtbot.waitUntil(lambda: len(tab.history.rows) == 2)
     assert not button(tab, "Roll back").isEnabled()
 

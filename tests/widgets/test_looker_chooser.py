@@ -44,3 +44,17 @@ def test_a_model_of_the_session_that_works_by_itself_looks(chooser, session):
     assert chooser.model_id == "mine" and chooser.findData("") < 0
     session.set_segmenter(None)
     assert chooser.model_id == "medkd-auto" and chooser.findText("Everything") >= 0
+
+
+def test_the_one_of_the_settings_looks_and_a_new_one_there_wins_over_what_was_chosen(chooser):
+    chooser.set_models([OURS, OTHER], "another")
+    assert chooser.model_id == "another" and chooser.itemData(0) == "another"
+    chooser.setCurrentIndex(1)
+    chooser.activated.emit(1)
+    chooser.set_models([OURS, OTHER], "another")
+    assert chooser.model_id == "medkd-auto"
+    learnt = Seeing(id="medkd-auto-r1").card
+    chooser.set_models([OURS, OTHER, learnt], "medkd-auto-r1")
+    assert chooser.model_id == "medkd-auto-r1"
+    chooser.set_models([OURS], "medkd-auto-r1")
+    assert chooser.model_id == "medkd-auto", "it was removed"

@@ -20,7 +20,12 @@ def test_a_score_counts_as_it_is_shown(score, expected):
     ("code", "share", "said", "words"),
     [
         ("RGB", 0.9, "", ""),
-        ("RGB", 0.58, "", "none of the kinds of image that the model knows (taken for colonoscopy, 58% sure)"),
+        (
+            "RGB",
+            0.58,
+            "",
+            "none of the kinds of image that the model knows (taken for colonoscopy, 58% sure)",
+        ),
         ("ES", 0.58, "", ""),
         ("RGB", 0.4, "microscopy", ""),
         ("CT", 0.9, "", "file says CT, and it was taken for colonoscopy"),

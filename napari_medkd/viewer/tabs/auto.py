@@ -76,7 +76,7 @@ class AutoTab:
 
     # --- where to look ------------------------------------------------------------------------------------
     def _list_models(self, *_: object) -> None:
-        self.page.set_models(self._dock.library.cards())
+        self.page.set_models(self._dock.library.cards(), self._dock.settings.looking_model)
 
     def _on_look(self, where: str, modality: str, model_id: str) -> None:
         def look(looker: Segmenter | None) -> None:

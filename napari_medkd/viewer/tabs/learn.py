@@ -14,6 +14,7 @@ from napari_medkd.viewer.learning import LearningHere
 from napari_medkd.widgets.learn_panel import LearnPanel
 
 if TYPE_CHECKING:
+    from napari_medkd.learning import Decision
     from napari_medkd.viewer.dock import MedkdDock
 
 
@@ -46,10 +47,15 @@ class LearnTab:
         if self.page.isVisible():
             self.page.refresh()
 
-    def _on_model(self, model_id: str) -> None:
-        self._dock.settings.default_model = model_id
-        self._dock.panel.models.refresh()
-        self._dock.use_model(model_id)
+    def _on_model(self, decision: Decision) -> None:
+        models = self._dock.panel.models
+        if decision.role == "looks":
+            self._dock.settings.looking_model = decision.after
+        else:
+            self._dock.settings.default_model = decision.after
+            self._dock.use_model(decision.after)
+        models.refresh()
+        models.models_changed.emit()
 
     def _on_badge(self, text: str) -> None:
         self._dock.panel.segment.set_badge(text, "See the Learn tab.", kind="training")
