@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from napari_medkd.inference.sam_segmenter import SamSegmenter
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
+from src_training.draws import Draws
 from src_training.kinds import read_kinds
 from src_training.losses.masks import soft_dice_loss
 from src_training.scenes import load_pool
@@ -57,7 +58,8 @@ def trained(folder: Path, seconds: float, size: int, seed: int = 0) -> SamSegmen
     kinds = read_kinds([folder], {}, {})
     card = _card(size, kinds.targets)
     pool = load_pool([folder], [], classes=1)
-    batches = ModalityStream(pool.labelled, kinds, card, size, _BATCH, seed, ("xray", "ct", "mr"))(0)
+    draws = Draws(_BATCH, seed)
+    batches = ModalityStream(pool.labelled, kinds, card, size, draws, ("xray", "ct", "mr"))(0)
     network = UNet(2, 3, 1, _CHANNELS, (2, 2, 2, 2), num_res_units=2)
     optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE)
     start = time.monotonic()

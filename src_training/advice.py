@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -19,11 +18,10 @@ from src_training.batches import normalised
 from src_training.clicks import BOTTOM_RIGHT, TOP_LEFT
 from src_training.losses.alignment import hidden_loss
 from src_training.losses.logits import logit_divergence
+from src_training.rehearsal import AheadStream
 from src_training.views import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from torch import Tensor
 
     from napari_medkd.models.card import ModelCard
@@ -65,7 +63,7 @@ class Advice(nn.Module):
         """Return how far the embedding (B, C, g, g) of corrected views is from the teacher's."""
         assert batch.hidden is not None
         ours = self.project(maps[: len(batch.hidden)].float())
-        tokens = [one.permute(0, 2, 3, 1) for one in (ours, batch.hidden)]
+        tokens = [one.permute(0, 2, 3, 1) for one in (ours, batch.hidden.float())]
         return hidden_loss(tokens[:1], tokens[1:], ours.new_ones(len(ours), 1, *ours.shape[-2:]))
 
 
@@ -99,56 +97,34 @@ class Advisor:
         return brought(logits, side)[:, 0], brought(features[0], self._grid)[0]
 
 
-class AdvisedStream:
+class AdvisedStream(AheadStream):
     """Batches of corrected and rehearsed views, every other one with a teacher's advice on the former.
 
     Advice costs many times what a step does, so that batches with it are a fixed number, which come again.
 
     Parameters
     ----------
-    source : RehearsalStream
-        Draws the views.
+    source, batches
+        As of `AheadStream`.
     advisor : Advisor
         The teacher.
-    batches : int
-        How many batches of the source it is asked about.
-    seed : int
-        Where chance starts.
     """
 
-    def __init__(self, source: RehearsalStream, advisor: Advisor, batches: int, seed: int) -> None:
-        self._source, self._advisor = source, advisor
-        self._count, self._seed = batches, seed
-        self._kept: list[RehearsalBatch] = []
-
-    def prepare(self, device: torch.device, tell: Callable[[int, int], bool]) -> bool:
-        """Hear the teacher; `tell` hears how many batches are done of how many, and says whether to go on."""
-        for step in range(len(self._kept), self._count):
-            if not tell(step, self._count):
-                return False
-            self._kept.append(self._advised(step, device))
-        return True
-
-    def __call__(self, first: int) -> Iterator[RehearsalBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            yield self.batch(step)
-            step += 1
+    def __init__(self, source: RehearsalStream, advisor: Advisor, batches: int) -> None:
+        super().__init__(source, batches)
+        self._advisor = advisor
 
     def batch(self, step: int) -> RehearsalBatch:
         """Return the batch of one step."""
         if step % 2:
             return self._source.batch(self._count + step)
-        drawn = np.random.default_rng((self._seed, step, 3)).integers(len(self._kept))
+        drawn = self._source.draws.common(step, 3).integers(len(self._kept))
         return replace(self._kept[int(drawn)], step=step)
 
-    def _advised(self, step: int, device: torch.device) -> RehearsalBatch:
-        batch = self._source.batch(step)
-        heard = [self._advisor.of(view, device) for view in self._source.corrected(step)]
+    def _ready(self, batch: RehearsalBatch, device: torch.device) -> RehearsalBatch:
+        heard = [self._advisor.of(view, device) for view in self._source.corrected(batch.step)]
         taught = torch.zeros_like(batch.targets)
-        own = torch.cat([logits for logits, _ in heard]).cpu()
-        taught[~batch.rehearsed] = own
+        taught[~batch.rehearsed] = torch.cat([logits for logits, _ in heard]).cpu()
         hidden = torch.stack([maps for _, maps in heard]).half().cpu()
         return replace(batch, taught=taught, hidden=hidden)
 

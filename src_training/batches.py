@@ -1,31 +1,34 @@
-"""Batches that depend on the seed and the step alone: a resumed run sees what it would have seen."""
+"""Views of pictures with their objects, in batches for networks that are prompted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
 
 from src_training.augment import changed
+from src_training.draws import Stream
+from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
 from src_training.views import draw_view, stretched, turned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.random import Generator
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_medkd.models.card import ModelCard
+    from src_training.draws import Draws
     from src_training.pictures import Picture
     from src_training.views import View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class Batch(PictureBatch):
     """Views and their objects.
 
     Parameters
@@ -40,6 +43,8 @@ class Batch:
         Number of the step, from which chance inside the step is drawn.
     """
 
+    of_objects: ClassVar[frozenset[str]] = frozenset({"targets", "owners"})  # the rest is of views
+
     images: Tensor
     targets: Tensor
     owners: Tensor
@@ -50,24 +55,14 @@ class Batch:
         """What a piece counts for in the mean over a batch: its objects."""
         return len(self.targets)
 
-    def pieces(self, count: int) -> list[Batch]:
-        """Split into `count` smaller batches, where it has as many views."""
-        parts = []
-        for chosen in np.array_split(np.arange(len(self.images)), min(count, len(self.images))):
-            first, last = int(chosen[0]), int(chosen[-1]) + 1
-            mine = (self.owners >= first) & (self.owners < last)
-            parts.append(
-                Batch(self.images[first:last], self.targets[mine], self.owners[mine] - first, self.step)
-            )
-        return parts
-
-    def to(self, device: torch.device) -> Batch:
-        """Return it on a device, in the order of pixels in which convolutions are fastest."""
-        images = self.images.to(device, memory_format=torch.channels_last)
-        return Batch(images, self.targets.to(device), self.owners.to(device), self.step)
+    def _piece(self, rows: slice) -> Self:
+        """Return some of the views with their objects."""
+        mine = (self.owners >= rows.start) & (self.owners < rows.stop)
+        piece = self._each(lambda name, values: values[mine if name in self.of_objects else rows])
+        return replace(piece, owners=piece.owners - rows.start)
 
 
-class ViewStream:
+class ViewStream(Stream[Batch]):
     """Draws batches of views: of every scale for a student that zooms, else of whole pictures.
 
     Parameters
@@ -76,39 +71,23 @@ class ViewStream:
         From which pictures to draw, and how often from each of the pools; empty ones are passed over.
     card : ModelCard
         The student's, for sizes and normalisation.
-    batch_size, objects : int
-        Views in a batch, and objects asked for in each at most.
-    seed : int
-        Where chance starts.
-    rank, world : int
-        Which of how many processes this is; each draws views of its own.
+    draws : Draws
+        How many views, by what chance.
+    objects : int
+        Objects asked for in each at most.
     """
 
     def __init__(
         self,
         pools: Sequence[tuple[Sequence[Picture], float]],
         card: ModelCard,
-        batch_size: int,
+        draws: Draws,
         objects: int,
-        seed: int,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         self._pools = [(pictures, np.cumsum(weights(pictures))) for pictures, _ in pools if pictures]
         shares = np.array([share for pictures, share in pools if pictures])
         self._shares = np.cumsum(shares / shares.sum())
-        self._card = card
-        self._size = batch_size
-        self._objects = objects
-        self._seed = seed
-        self._process = rank, world
-
-    def __call__(self, first: int) -> Iterator[Batch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            yield self.batch(step)
-            step += 1
+        self._card, self._draws, self._objects = card, draws, objects
 
     def batch(self, step: int) -> Batch:
         """Return the batch of one step."""
@@ -123,8 +102,8 @@ class ViewStream:
 
     def views(self, step: int) -> list[View]:
         """Return the views of one step, as they are before a network's card is looked at."""
-        rng = np.random.default_rng((self._seed, step, *self._process))
-        return [self._view(rng) for _ in range(self._size)]
+        rng = self._draws.chance(step)
+        return [self._view(rng) for _ in range(self._draws.size)]
 
     def _view(self, rng: Generator) -> View:
         pictures, shares = self._pools[_drawn(self._shares, rng)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_medkd import settings
 from napari_medkd.runs import Warning as WarningEvent
+from src_training.draws import Draws
 from src_training.pictures import has_splits, load_pictures
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Context:
     def warn(self, message: str, hint: str = "") -> None:
         """Tell the user something that stops nothing."""
         self.write(WarningEvent(message=message, hint=hint))
+
+    def draws(self, size: int, seed: int | None = None) -> Draws:
+        """Return how this process draws batches of `size`, by the run's seed or another one."""
+        seed = self.spec.seed if seed is None else seed
+        return Draws(size, seed, self.fabric.global_rank, self.fabric.world_size)
 
     @property
     def cache(self) -> Path:

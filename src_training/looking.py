@@ -11,6 +11,7 @@ from torch.nn import functional
 from napari_medkd.runs import Previewed
 from src_training.batches import Batch, ViewStream, normalised
 from src_training.drawing import ANSWER, TRUTH, beside, outlined
+from src_training.draws import Draws
 from src_training.files import write_picture
 from src_training.views import cut
 
@@ -60,7 +61,8 @@ class Pool:
         still: bool,
     ) -> None:
         self.name = name
-        self._stream = ViewStream([(pictures, 1.0)], card, batch_size, objects, _SEED) if pictures else None
+        draws = Draws(batch_size, _SEED)
+        self._stream = ViewStream([(pictures, 1.0)], card, draws, objects) if pictures else None
         self._count, self._still = batches, still
         self._batches: list[Batch] = []
         self._encoded: dict[int, tuple[Tensor, ...]] = {}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 
 from src_training.batches import Batch, ViewStream
+from src_training.draws import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.draws import Draws
     from src_training.pictures import Picture
     from src_training.views import View
 
@@ -37,50 +40,15 @@ class RehearsalBatch(Batch):
         Its embedding of the corrected views, which come first.
     """
 
+    of_objects: ClassVar[frozenset[str]] = Batch.of_objects | {"rehearsed", "taught"}
+
     rehearsed: Tensor
     features: tuple[Tensor, ...] = ()
     taught: Tensor | None = None
     hidden: Tensor | None = None
 
-    def pieces(self, count: int) -> list[Batch]:
-        """Split into `count` smaller batches, where it has as many views."""
-        parts: list[Batch] = []
-        for chosen in np.array_split(np.arange(len(self.images)), min(count, len(self.images))):
-            views = slice(int(chosen[0]), int(chosen[-1]) + 1)
-            mine = (self.owners >= views.start) & (self.owners < views.stop)
-            parts.append(
-                replace(
-                    self,
-                    images=self.images[views],
-                    targets=self.targets[mine],
-                    owners=self.owners[mine] - views.start,
-                    rehearsed=self.rehearsed[mine],
-                    features=tuple(maps[views] for maps in self.features),
-                    taught=self.taught[mine] if self.taught is not None else None,
-                    hidden=self.hidden[views] if self.hidden is not None else None,
-                )
-            )
-        return parts
 
-    def to(self, device: torch.device) -> RehearsalBatch:
-        """Return it on a device."""
-        moved = Batch.to(self, device)
-        taught, hidden = (
-            maps.to(device).float() if maps is not None else None for maps in (self.taught, self.hidden)
-        )
-        return RehearsalBatch(
-            moved.images,
-            moved.targets,
-            moved.owners,
-            moved.step,
-            self.rehearsed.to(device),
-            tuple(maps.to(device).float() for maps in self.features),
-            taught,
-            hidden,
-        )
-
-
-class RehearsalStream:
+class RehearsalStream(Stream[RehearsalBatch]):
     """Batches of fresh views, of corrected and of rehearsed images; as `ViewStream`, by seed and step alone.
 
     Parameters
@@ -89,12 +57,12 @@ class RehearsalStream:
         The two pools; the second may be empty.
     card : ModelCard
         The student's.
-    batch_size, objects : int
-        Views in a batch, and objects asked for in each at most.
+    draws : Draws
+        How many views, by what chance.
+    objects : int
+        Objects asked for in each at most.
     share : float
         Of rehearsed views in a batch.
-    seed, rank, world : int
-        Where chance starts, and which of how many processes this is.
     """
 
     def __init__(
@@ -102,29 +70,19 @@ class RehearsalStream:
         corrected: Sequence[Picture],
         rehearsed: Sequence[Picture],
         card: ModelCard,
-        batch_size: int,
+        draws: Draws,
         objects: int,
         share: float,
-        seed: int,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
-        second = min(round(share * batch_size), batch_size - 1) if rehearsed else 0
+        self.draws = draws
+        second = min(round(share * draws.size), draws.size - 1) if rehearsed else 0
+        pools = (
+            (False, corrected, replace(draws, size=draws.size - second)),
+            (True, rehearsed, replace(draws, size=second, seed=draws.seed + 1)),
+        )
         self._parts = [
-            (is_rehearsed, ViewStream([(pool, 1.0)], card, count, objects, seed + is_rehearsed, rank, world))
-            for is_rehearsed, pool, count in (
-                (False, corrected, batch_size - second),
-                (True, rehearsed, second),
-            )
-            if count
+            (flag, ViewStream([(pool, 1.0)], card, own, objects)) for flag, pool, own in pools if own.size
         ]
-
-    def __call__(self, first: int) -> Iterator[RehearsalBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            yield self.batch(step)
-            step += 1
 
     def batch(self, step: int) -> RehearsalBatch:
         """Return the batch of one step."""
@@ -148,56 +106,62 @@ def joined(parts: Sequence[tuple[Batch, bool]], step: int) -> RehearsalBatch:
     )
 
 
-class EncodedStream:
-    """Batches out of a fixed number of views that were encoded once: what a still encoder makes possible.
+class AheadStream(Stream[RehearsalBatch]):
+    """Batches out of a fixed number of those of a source, which are made ready before the first step.
 
     Parameters
     ----------
     source : RehearsalStream
         Draws the views.
-    student : PromptableModel
-        Encodes them; its encoder must not learn.
     batches : int
-        How many batches of the source are encoded; their views are put together anew for each step.
-    seed : int
-        Where chance starts.
+        How many of its batches are made ready.
     """
 
-    def __init__(self, source: RehearsalStream, student: PromptableModel, batches: int, seed: int) -> None:
-        self._source, self._student = source, student
-        self._count, self._seed = batches, seed
+    def __init__(self, source: RehearsalStream, batches: int) -> None:
+        self._source, self._count = source, batches
         self._kept: list[RehearsalBatch] = []
 
     @torch.no_grad()
     def prepare(self, device: torch.device, tell: Callable[[int, int], bool]) -> bool:
-        """Encode the views; `tell` hears how many batches are done of how many, and says whether to go on.
-
-        They are kept as 16-bit floats: a view takes 1.6 MB at 320 pixels.
-        """
-        self._student.to(device).eval()
+        """Make them ready; `tell` hears how many are done of how many, and says whether to go on."""
         for step in range(len(self._kept), self._count):
             if not tell(step, self._count):
                 return False
-            batch = self._source.batch(step)
-            maps = self._student.encode(batch.to(device).images)
-            seen = batch.images[:, :, :1, :1].clone()  # nobody looks at the rest any more
-            kept = tuple(part.half().cpu() for part in maps)
-            self._kept.append(replace(batch, images=seen, features=kept))
+            self._kept.append(self._ready(self._source.batch(step), device))
         return True
 
-    def __call__(self, first: int) -> Iterator[RehearsalBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            yield self.batch(step)
-            step += 1
+    @abstractmethod
+    def _ready(self, batch: RehearsalBatch, device: torch.device) -> RehearsalBatch:
+        """Return a batch of the source as it is kept."""
+
+
+class EncodedStream(AheadStream):
+    """Batches out of views that were encoded once, put together anew for each step.
+
+    Parameters
+    ----------
+    source, batches
+        As of `AheadStream`.
+    student : PromptableModel
+        Encodes the views; its encoder must not learn.
+    """
+
+    def __init__(self, source: RehearsalStream, student: PromptableModel, batches: int) -> None:
+        super().__init__(source, batches)
+        self._student = student
+
+    def _ready(self, batch: RehearsalBatch, device: torch.device) -> RehearsalBatch:
+        """Encode the views; what is kept is 16-bit floats, 1.6 MB a view at 320 pixels."""
+        maps = self._student.to(device).eval().encode(batch.to(device).images)
+        seen = batch.images[:, :, :1, :1].clone()  # nobody looks at the rest any more
+        return replace(batch, images=seen, features=tuple(part.half().cpu() for part in maps))
 
     def batch(self, step: int) -> RehearsalBatch:
         """Return the batch of one step: every view comes from another of the encoded batches.
 
         A view keeps its place in the batch, so that every batch has the same share of rehearsed ones.
         """
-        rng = np.random.default_rng((self._seed, step, 2))
+        rng = self._source.draws.common(step, 2)
         places = len(self._kept[0].images)
         views = [
             _view(self._kept[int(drawn)], place, step)

@@ -10,13 +10,16 @@ import torch
 from torch import nn
 
 from src_training.diffusion.network import TIMES, velocity_error
+from src_training.draws import Stream
 from src_training.picture_batch import PictureBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from src_training.draws import Draws
 
 _LOOKED_AT = 4  # batches
 
@@ -38,50 +41,32 @@ class NoiseBatch(PictureBatch):
     times: Tensor
 
 
-class NoiseStream:
+class NoiseStream(Stream[NoiseBatch]):
     """Draws pictures, noise and its levels by seed and step alone.
 
     Parameters
     ----------
     squares : ndarray (N, s, s, C) uint8
         The pictures.
-    batch_size, seed : int
-        Pictures in a batch, and where chance starts.
+    draws : Draws
+        How many pictures, by what chance.
     turns : bool
         Whether pictures may be mirrored.
-    rank, world : int
-        Which of how many processes this is.
     """
 
-    def __init__(
-        self,
-        squares: NDArray[np.uint8],
-        batch_size: int,
-        seed: int,
-        turns: bool = True,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self._squares, self._size = squares, batch_size
-        self._seed, self._turns, self._process = seed, turns, (rank, world)
-
-    def __call__(self, first: int) -> Iterator[NoiseBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            yield self.batch(step)
-            step += 1
+    def __init__(self, squares: NDArray[np.uint8], draws: Draws, turns: bool = True) -> None:
+        self._squares, self._draws, self._turns = squares, draws, turns
 
     def batch(self, step: int) -> NoiseBatch:
         """Return the batch of one step."""
-        rng = np.random.default_rng((self._seed, step, 4, *self._process))
-        chosen = self._squares[rng.integers(len(self._squares), size=self._size)]
+        rng, size = self._draws.chance(step, 4), self._draws.size
+        chosen = self._squares[rng.integers(len(self._squares), size=size)]
         if self._turns:
-            mirrored = rng.random(self._size) < 0.5
+            mirrored = rng.random(size) < 0.5
             chosen = np.where(mirrored[:, None, None, None], chosen[:, :, ::-1], chosen)
         images = torch.from_numpy(np.moveaxis(chosen, 3, 1).astype(np.float32)) / 127.5 - 1
         noise = torch.from_numpy(rng.standard_normal(images.shape, np.float32))
-        return NoiseBatch(images, noise, torch.from_numpy(rng.integers(TIMES, size=self._size)))
+        return NoiseBatch(images, noise, torch.from_numpy(rng.integers(TIMES, size=size)))
 
 
 class DiffusionTask(nn.Module):

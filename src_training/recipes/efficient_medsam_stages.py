@@ -17,6 +17,7 @@ from napari_medkd.runs import Metric, Progress, stop_requested
 from src_training.answers import AnsweringTeacher
 from src_training.batches import ViewStream
 from src_training.counting import count
+from src_training.draws import Draws
 from src_training.lessons import chosen
 from src_training.losses.logits import dice_and_mask_loss
 from src_training.pretrained import load_answering
@@ -194,20 +195,10 @@ class Making:
             stage=config.attention_stage,
             kind=config.student_map,
         )
-        fabric = context.fabric
         return Stage(
             "distil",
             task,
-            TaughtStream(
-                pictures,
-                answers,
-                card,
-                config.batch_size,
-                config.objects,
-                context.spec.seed,
-                fabric.global_rank,
-                fabric.world_size,
-            ),
+            TaughtStream(pictures, answers, card, context.draws(config.batch_size), config.objects),
             config.distil_steps,
             (_ENCODER, _DECODER),
             validate=self._validation(card),
@@ -289,26 +280,16 @@ class Making:
         )
 
     def _views(self, pictures: Sequence[Picture], card: ModelCard, salt: int = 0) -> ViewStream:
-        config, fabric = self._config, self._context.fabric
-        seed = self._context.spec.seed + 10_007 * salt
-        return ViewStream(
-            [(pictures, 1.0)],
-            card,
-            config.batch_size,
-            config.objects,
-            seed,
-            fabric.global_rank,
-            fabric.world_size,
-        )
+        config, context = self._config, self._context
+        draws = context.draws(config.batch_size, context.spec.seed + 10_007 * salt)
+        return ViewStream([(pictures, 1.0)], card, draws, config.objects)
 
     def _validation(self, card: ModelCard) -> Callable[[nn.Module], dict[str, float]] | None:
         if not self._context.validation:
             return None
         config = self._config
-        seed = self._context.spec.seed
-        held_out = ViewStream(
-            [(self._context.validation, 1.0)], card, config.batch_size, config.objects, seed
-        )
+        draws = Draws(config.batch_size, self._context.spec.seed)
+        held_out = ViewStream([(self._context.validation, 1.0)], card, draws, config.objects)
         return Validation(held_out, names=("iou",))
 
     def _built(self, found: Found) -> PromptableModel:

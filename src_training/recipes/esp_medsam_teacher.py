@@ -67,6 +67,7 @@ class Distillation:
         self._student, self._card = student, resized(card, min(config.view, card.preprocessing.size))
         pictures = [scene.picture for scene in pool.labelled]
         self._pictures: list[Picture] = chosen(pictures, config.lessons, context.spec.seed)
+        self._draws = context.draws(config.batch_size)
         self._file = context.folder / _PARTS / _TEACHER
         self._teacher, self._teacher_card = self._adapted()
 
@@ -121,10 +122,9 @@ class Distillation:
     def _teaching(self) -> Stage:
         """(T) Tokens, perceptrons, prompt generator and queries of the teacher, on the labels."""
         config, context, card = self._config, self._context, self._teacher_card
-        fabric = context.fabric
 
         def keep(_task: nn.Module) -> None:
-            if fabric.is_global_zero:
+            if context.fabric.is_global_zero:
                 write_weights(self._file, self._teacher.state_dict())
 
         stream = ModalityStream(
@@ -132,11 +132,8 @@ class Distillation:
             self._kinds,
             card,
             card.preprocessing.size,
-            config.teacher_batch,
-            context.spec.seed + 1,
+            context.draws(config.teacher_batch, context.spec.seed + 1),
             config.upright,
-            fabric.global_rank,
-            fabric.world_size,
         )
         validation = None
         if self._pool.validation:
@@ -171,7 +168,7 @@ class Distillation:
         return Stage(
             "common",
             FeatureTask(self._student),
-            FeatureStream(self._pictures, lessons, self._card, *self._drawing),
+            FeatureStream(self._pictures, lessons, self._card, self._draws),
             self._config.common_steps,
             ("student.image_encoder.trunk.",),
             prepare=ask,
@@ -193,16 +190,11 @@ class Distillation:
         return Stage(
             "specific",
             task,
-            SpecificStream(self._pictures, lessons, self._kinds, self._card, *self._drawing),
+            SpecificStream(self._pictures, lessons, self._kinds, self._card, self._draws),
             self._config.specific_steps,
             ("student.mask_decoder.controller.", "projection."),
             prepare=ask,
         )
-
-    @property
-    def _drawing(self) -> tuple[int, int, int]:
-        """Size of a batch, seed and rank, as streams take them."""
-        return self._config.batch_size, self._context.spec.seed, self._context.fabric.global_rank
 
     def _ask(self, segmenter: Segmenter, lessons: list[Lesson], who: str) -> bool:
         """Fill in what a teacher sees in each picture; False where the run was asked to stop."""

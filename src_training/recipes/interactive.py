@@ -165,15 +165,7 @@ def _features(
 ) -> Stage:
     from src_training.tasks.features import FeatureStream, FeatureTask
 
-    fabric = context.fabric
-    stream = FeatureStream(
-        pictures,
-        lessons,
-        card,
-        config.batch_size,
-        context.spec.seed,
-        fabric.global_rank,
-    )
+    stream = FeatureStream(pictures, lessons, card, context.draws(config.batch_size))
     return Stage("features", FeatureTask(student), stream, config.feature_steps, ("student.image_encoder",))
 
 
@@ -185,17 +177,16 @@ def _masks(
     taught: Sequence[Picture],
 ) -> Stage:
     from src_training.batches import ViewStream
+    from src_training.draws import Draws
     from src_training.tasks.masks import MaskTask, Validation
 
-    fabric, seed = context.fabric, context.spec.seed
+    seed = context.spec.seed
     pools = [(context.pictures, 1 - config.pseudo), (taught, config.pseudo)]
-    batches = ViewStream(
-        pools, card, config.batch_size, config.objects, seed, fabric.global_rank, fabric.world_size
-    )
+    batches = ViewStream(pools, card, context.draws(config.batch_size), config.objects)
     validate = None
     if context.validation:
-        held_out = ViewStream([(context.validation, 1.0)], card, config.batch_size, config.objects, seed)
-        validate = Validation(held_out)
+        draws = Draws(config.batch_size, seed)
+        validate = Validation(ViewStream([(context.validation, 1.0)], card, draws, config.objects))
     task = MaskTask(student, card.preprocessing.prompt_frame, config.rounds, seed)
     return Stage(
         "masks",

@@ -257,11 +257,10 @@ def _encoder(
     embeddings = torch.stack([torch.from_numpy(lesson.embedding).float() for lesson in few])
     inside = torch.stack([torch.from_numpy(lesson.inside).float()[None] for lesson in few])
     perception = _perception(config, context, card, embeddings, inside)
-    seed, rank = context.spec.seed, context.fabric.global_rank
     return Stage(
         "encoder",
         FeatureTask(student, perception, config.perceptual_weight, variance(embeddings, inside)),
-        FeatureStream(pictures, lessons, card, config.batch_size, seed, rank),
+        FeatureStream(pictures, lessons, card, context.draws(config.batch_size)),
         config.encoder_steps,
         ("student.image_encoder",),
         validate=_validation(config, context, card),
@@ -296,16 +295,8 @@ def _perception(
 def _decoder(config: KdSamConfig, context: Context, student: PromptableModel, card: ModelCard) -> Stage:
     from src_training.batches import ViewStream
 
-    fabric, seed = context.fabric, context.spec.seed
-    batches = ViewStream(
-        [(context.pictures, 1.0)],
-        card,
-        config.batch_size,
-        config.objects,
-        seed,
-        fabric.global_rank,
-        fabric.world_size,
-    )
+    draws = context.draws(config.batch_size)
+    batches = ViewStream([(context.pictures, 1.0)], card, draws, config.objects)
     trainable = ["student.mask_decoder"] + ["student.image_encoder"] * config.unfreeze_encoder
     return Stage(
         "decoder",
@@ -338,13 +329,13 @@ def _validation(
 ) -> Callable[[nn.Module], dict[str, float]] | None:
     """Look at masks of held-out cases in both stages, so that what stage B adds is seen."""
     from src_training.batches import ViewStream
+    from src_training.draws import Draws
     from src_training.tasks.masks import Validation
 
     if not context.validation:
         return None
-    held_out = ViewStream(
-        [(context.validation, 1.0)], card, config.batch_size, config.objects, context.spec.seed
-    )
+    draws = Draws(config.batch_size, context.spec.seed)
+    held_out = ViewStream([(context.validation, 1.0)], card, draws, config.objects)
     look = Validation(held_out, names=("iou",))
 
     def validate(task: nn.Module) -> dict[str, float]:

@@ -95,18 +95,19 @@ class LoraTeacher(Recipe):
     def stages(self, config: LoraTeacherConfig, context: Context) -> Sequence[Stage]:
         """Return the one stage."""
         from src_training.batches import ViewStream
+        from src_training.draws import Draws
         from src_training.lora import low_rank
         from src_training.losses.masks import weighted_mask_loss
         from src_training.tasks.masks import Validation
         from src_training.tasks.prompted import PromptedTask
 
         card, network = _card(config, context), self._network(config, context)
-        fabric, seed = context.fabric, context.spec.seed
-        shape = card, config.batch_size, config.objects, seed
-        batches = ViewStream([(context.pictures, 1.0)], *shape, fabric.global_rank, fabric.world_size)
+        seed, size = context.spec.seed, config.batch_size
+        batches = ViewStream([(context.pictures, 1.0)], card, context.draws(size), config.objects)
         validate = None
         if context.validation:
-            validate = Validation(ViewStream([(context.validation, 1.0)], *shape), names=("iou",))
+            held_out = ViewStream([(context.validation, 1.0)], card, Draws(size, seed), config.objects)
+            validate = Validation(held_out, names=("iou",))
         names = [f"student.{name}" for name in low_rank(network)]
         context.write(Metric(stage="adapt", step=0, values=_sizes(network, names)))
         task = PromptedTask(

@@ -11,7 +11,7 @@ from src_training.advice import AdvisedStream
 from src_training.interpolation import Interpolation
 from src_training.looking import Look, Pool, Previews
 from src_training.recipes.base import Stage
-from src_training.rehearsal import EncodedStream, RehearsalStream
+from src_training.rehearsal import AheadStream, EncodedStream, RehearsalStream
 from src_training.replay import Replay
 from src_training.tasks.rehearsal import RehearsalTask
 
@@ -43,21 +43,11 @@ def learning(
     replay = Replay(map(Path, orders.replay if orders is not None else ()), tell=context.warn)
     finds = _taught(config, context, card) if teacher is None else []
     rehearsed = [*replay.pictures("train"), *finds] if config.rehearsal else []
-    fabric, seed = context.fabric, context.spec.seed
-    stream = RehearsalStream(
-        context.pictures,
-        rehearsed,
-        card,
-        config.batch_size,
-        config.objects,
-        config.rehearsal,
-        seed,
-        fabric.global_rank,
-        fabric.world_size,
-    )
+    draws = context.draws(config.batch_size)
+    stream = RehearsalStream(context.pictures, rehearsed, card, draws, config.objects, config.rehearsal)
     before = deepcopy(student)
     advice = teacher.advice(card) if teacher is not None else None
-    task = RehearsalTask(student, before, config.retain, advice=advice, **_asking(config, card, seed))
+    task = RehearsalTask(student, before, config.retain, advice=advice, **_asking(config, card, draws.seed))
     chosen_by = context.validation
     if not chosen_by:
         context.warn(
@@ -72,11 +62,11 @@ def learning(
         Pool("replay", replay.pictures("val"), card, *sizes),
         Previews(shown, card, context, NAME),
     )
-    ahead: EncodedStream | AdvisedStream | None = None
+    ahead: AheadStream | None = None
     if quick:
-        ahead = EncodedStream(stream, student, config.views, seed)
+        ahead = EncodedStream(stream, student, config.views)
     elif teacher is not None:
-        ahead = AdvisedStream(stream, teacher.advisor(card), config.views, seed)
+        ahead = AdvisedStream(stream, teacher.advisor(card), config.views)
     return Stage(
         NAME,
         task,
@@ -85,7 +75,7 @@ def learning(
         (*parts, "advice."),
         validate=look,
         rates={"student.image_encoder.backbone": config.backbone_rate},
-        prepare=None if ahead is None else lambda: ahead.prepare(fabric.device, _teller(context)),
+        prepare=None if ahead is None else lambda: ahead.prepare(context.fabric.device, _teller(context)),
         done=Interpolation(before, look, config.margin, context, NAME, config.steps),
         watch=look.watch,
     )

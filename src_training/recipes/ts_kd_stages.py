@@ -16,6 +16,7 @@ from src_training import transfer
 from src_training.automatic import answering, teacher_network
 from src_training.calibration import temperature
 from src_training.data import about
+from src_training.draws import Draws
 from src_training.files import write_weights
 from src_training.knowledge import Examiner, Knowledge, confidence
 from src_training.lora import adapt, low_rank, merge
@@ -213,11 +214,11 @@ class Making:
         return Stage(
             "diffusion",
             task,
-            NoiseStream(squares, config.diffusion_batch, seed, config.turns, *self._process),
+            NoiseStream(squares, context.draws(config.diffusion_batch), config.turns),
             config.diffusion_steps,
             ("network.",),
             validate=DiffusionLook(
-                NoiseStream(squares, config.diffusion_batch, seed + 1, config.turns), draw
+                NoiseStream(squares, Draws(config.diffusion_batch, seed + 1), config.turns), draw
             ),
             rates={"": config.diffusion_rate / config.learning_rate},
             done=keep,
@@ -281,12 +282,7 @@ class Making:
             "pretraining",
             MaskedTask(self.student, config.masked, config.size // _PATCH),
             MaskedStream(
-                self._transfer.scenes,
-                self.card(),
-                config.batch_size,
-                self._context.spec.seed,
-                config.turns,
-                *self._process,
+                self._transfer.scenes, self.card(), self._context.draws(config.batch_size), config.turns
             ),
             config.pretrain_steps,
             ("student.image_encoder.trunk.", "narrow.", "unknown", "positions", "blocks.", "guess."),
@@ -314,15 +310,10 @@ class Making:
         )
 
     # --- what the stages share ----------------------------------------------------------------------------
-    @property
-    def _process(self) -> tuple[int, int]:
-        return self._context.fabric.global_rank, self._context.fabric.world_size
-
     def _labels(self, card: ModelCard, batch_size: int, stream: int) -> ClassStream:
         seed = 2 * self._context.spec.seed + stream  # other views for the teacher than for the student
-        return ClassStream(
-            self._pool.labelled, card, self._classes, batch_size, seed, self._config.turns, *self._process
-        )
+        draws = self._context.draws(batch_size, seed)
+        return ClassStream(self._pool.labelled, card, self._classes, draws, self._config.turns)
 
     def _validation(self, card: ModelCard, batch_size: int) -> ClassValidation | None:
         if not self._pool.validation:
@@ -336,15 +327,8 @@ class Making:
         from src_training.tasks.alignment import AlignmentStream
 
         config = self._config
-        return AlignmentStream(
-            self._transfer.scenes,
-            knowledge,
-            self.card(),
-            config.batch_size,
-            self._context.spec.seed,
-            config.turns,
-            *self._process,
-        )
+        draws = self._context.draws(config.batch_size)
+        return AlignmentStream(self._transfer.scenes, knowledge, self.card(), draws, config.turns)
 
     def _fill(self) -> bool:
         """Complete the transfer set, and the manifest with it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -13,6 +12,7 @@ from torch.nn import functional
 from src_training.augment import changed
 from src_training.automatic import class_scores
 from src_training.batches import normalised
+from src_training.draws import Stream
 from src_training.hidden import blocks, places, width
 from src_training.losses.alignment import hidden_loss, prediction_loss
 from src_training.losses.features import feature_loss
@@ -20,13 +20,14 @@ from src_training.picture_batch import PictureBatch
 from src_training.views import View, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.random import Generator
     from torch import Tensor
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.draws import Draws
     from src_training.knowledge import Knowledge
     from src_training.scenes import Scene
 
@@ -56,7 +57,7 @@ class AlignmentBatch(PictureBatch):
     hidden: tuple[Tensor, ...]
 
 
-class AlignmentStream:
+class AlignmentStream(Stream[AlignmentBatch]):
     """Draws batches of whole pictures with what the teacher knows of them, by seed and step alone.
 
     The teacher saw every picture once, as it is. Student and teacher are mirrored and turned alike; only the
@@ -70,12 +71,10 @@ class AlignmentStream:
         Of each of them.
     card : ModelCard
         The student's.
-    batch_size, seed : int
-        Pictures in a batch, and where chance starts.
+    draws : Draws
+        How many pictures, by what chance.
     turns : bool
         Whether pictures may be mirrored and turned by quarters.
-    rank, world : int
-        Which of how many processes this is.
     """
 
     def __init__(
@@ -83,27 +82,19 @@ class AlignmentStream:
         scenes: Sequence[Scene],
         knowledge: Knowledge,
         card: ModelCard,
-        batch_size: int,
-        seed: int,
+        draws: Draws,
         turns: bool = True,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         self._scenes, self._knowledge, self._card = scenes, knowledge, card
-        self._size, self._seed, self._turns = batch_size, seed, turns
-        self._process = rank, world
+        self._draws, self._turns = draws, turns
 
-    def __call__(self, first: int) -> Iterator[AlignmentBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            rng = np.random.default_rng((self._seed, step, 7, *self._process))
-            drawn = [self._one(int(index), rng) for index in rng.integers(len(self._scenes), size=self._size)]
-            images, scores, embedding, inside, *hidden = (
-                torch.stack(maps) for maps in zip(*drawn, strict=True)
-            )
-            yield AlignmentBatch(images, scores, embedding, inside, tuple(hidden))
-            step += 1
+    def batch(self, step: int) -> AlignmentBatch:
+        """Return the batch of one step."""
+        rng = self._draws.chance(step, 7)
+        chosen = rng.integers(len(self._scenes), size=self._draws.size)
+        drawn = [self._one(int(index), rng) for index in chosen]
+        images, scores, embedding, inside, *hidden = (torch.stack(maps) for maps in zip(*drawn, strict=True))
+        return AlignmentBatch(images, scores, embedding, inside, tuple(hidden))
 
     def _one(self, index: int, rng: Generator) -> list[Tensor]:
         scene = self._scenes[index]

@@ -14,6 +14,7 @@ from napari_medkd.models.decoders.prompt_free import log_odds
 from src_training.augment import changed
 from src_training.automatic import class_scores
 from src_training.batches import normalised
+from src_training.draws import Stream
 from src_training.losses.segmentation import segmentation_loss
 from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.draws import Draws
     from src_training.pictures import Picture
     from src_training.scenes import Scene
 
@@ -55,7 +57,7 @@ class ClassBatch(PictureBatch):
     inside: Tensor
 
 
-class ClassStream:
+class ClassStream(Stream[ClassBatch]):
     """Draws batches of labelled scenes, by seed and step alone.
 
     Parameters
@@ -64,12 +66,12 @@ class ClassStream:
         The labelled ones.
     card : ModelCard
         Of the network that learns.
-    classes, batch_size, seed : int
-        K, pictures in a batch, and where chance starts.
+    classes : int
+        K.
+    draws : Draws
+        How many pictures, by what chance.
     turns : bool
         Whether pictures may be mirrored and turned by quarters.
-    rank, world : int
-        Which of how many processes this is.
     """
 
     def __init__(
@@ -77,25 +79,18 @@ class ClassStream:
         scenes: Sequence[Scene],
         card: ModelCard,
         classes: int,
-        batch_size: int,
-        seed: int,
+        draws: Draws,
         turns: bool = True,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         self._pictures = [scene.picture for scene in scenes]
         self._shares = np.cumsum(weights(self._pictures))
         self._card, self._classes = card, classes
-        self._size, self._seed, self._turns = batch_size, seed, turns
-        self._process = rank, world
+        self._draws, self._turns = draws, turns
 
-    def __call__(self, first: int) -> Iterator[ClassBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            rng = np.random.default_rng((self._seed, step, 3, *self._process))
-            yield stacked([self._view(rng) for _ in range(self._size)], self._card)
-            step += 1
+    def batch(self, step: int) -> ClassBatch:
+        """Return the batch of one step."""
+        rng = self._draws.chance(step, 3)
+        return stacked([self._view(rng) for _ in range(self._draws.size)], self._card)
 
     def _view(self, rng: Generator) -> View:
         index = min(int(np.searchsorted(self._shares, rng.random(), side="right")), len(self._shares) - 1)

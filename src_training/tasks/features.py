@@ -11,17 +11,20 @@ from torch import nn
 
 from src_training.augment import changed
 from src_training.batches import normalised
+from src_training.draws import Stream
 from src_training.losses.features import feature_loss
 from src_training.picture_batch import PictureBatch
 from src_training.views import View, cut, stretched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from numpy.random import Generator
     from torch import Tensor
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.draws import Draws
     from src_training.perception import Perception
     from src_training.pictures import Picture
     from src_training.teacher import Lesson
@@ -49,8 +52,11 @@ class FeatureBatch(PictureBatch):
     numbers: Tensor
 
 
-class FeatureStream:
+class FeatureStream(Stream[FeatureBatch]):
     """Draws batches of whole pictures with their lessons, by seed and step alone.
+
+    Each process draws its own pictures of the step, the ones that a single process with a batch of all of
+    them would draw.
 
     Parameters
     ----------
@@ -58,11 +64,8 @@ class FeatureStream:
         The pool and what the teacher said of each.
     card : ModelCard
         The student's.
-    batch_size, seed : int
-        Pictures in a batch, and where chance starts.
-    rank : int
-        Which process this is: each draws its own pictures of the step, the ones that a single process with a
-        batch of all of them would draw.
+    draws : Draws
+        How many pictures, by what chance.
     """
 
     def __init__(
@@ -70,29 +73,24 @@ class FeatureStream:
         pictures: Sequence[Picture],
         lessons: Sequence[Lesson],
         card: ModelCard,
-        batch_size: int,
-        seed: int,
-        rank: int = 0,
+        draws: Draws,
     ) -> None:
         self._pictures, self._lessons, self._card = pictures, lessons, card
-        self._seed = seed
-        self._numbers = range(rank * batch_size, (rank + 1) * batch_size)
+        self._draws = draws
+        self._numbers = range(draws.rank * draws.size, (draws.rank + 1) * draws.size)
 
-    def __call__(self, first: int) -> Iterator[FeatureBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            drawn = [self._one(step, number) for number in self._numbers]
-            images, embeddings, inside = (torch.stack(maps) for maps in zip(*drawn, strict=True))
-            yield FeatureBatch(images, embeddings, inside, torch.tensor(self._numbers))
-            step += 1
+    def batch(self, step: int) -> FeatureBatch:
+        """Return the batch of one step."""
+        drawn = [self._one(step, number) for number in self._numbers]
+        images, embeddings, inside = (torch.stack(maps) for maps in zip(*drawn, strict=True))
+        return FeatureBatch(images, embeddings, inside, torch.tensor(self._numbers))
 
     def place(self, step: int, number: int) -> int:
         """Return which picture of the pool is the `number`-th of a step."""
         return int(self._chance(step, number).integers(len(self._pictures)))
 
-    def _chance(self, step: int, number: int) -> np.random.Generator:
-        return np.random.default_rng((self._seed, step, 2, number))
+    def _chance(self, step: int, number: int) -> Generator:
+        return self._draws.common(step, 2, number)
 
     def _one(self, step: int, number: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = self._chance(step, number)

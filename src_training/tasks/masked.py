@@ -15,17 +15,19 @@ from timm.models.vision_transformer import Block
 from torch import nn
 from torch.nn import functional
 
+from src_training.draws import Stream
 from src_training.losses.reconstruction import patches, reconstruction_loss
 from src_training.picture_batch import PictureBatch
 from src_training.tasks.classes import drawn, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.draws import Draws
     from src_training.scenes import Scene
 
 _HEAD = 32  # channels of each attention head of the decoder
@@ -52,7 +54,7 @@ class MaskedBatch(PictureBatch):
     inside: Tensor
 
 
-class MaskedStream:
+class MaskedStream(Stream[MaskedBatch]):
     """Draws views of scenes and which patches to hide, by seed and step alone.
 
     Parameters
@@ -61,42 +63,25 @@ class MaskedStream:
         The transfer set; it may be filled until the first batch is drawn.
     card : ModelCard
         The student's.
-    batch_size, seed : int
-        Pictures in a batch, and where chance starts.
+    draws : Draws
+        How many pictures, by what chance.
     turns : bool
         Whether pictures may be mirrored and turned by quarters.
-    rank, world : int
-        Which of how many processes this is.
     """
 
-    def __init__(
-        self,
-        scenes: Sequence[Scene],
-        card: ModelCard,
-        batch_size: int,
-        seed: int,
-        turns: bool = True,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
+    def __init__(self, scenes: Sequence[Scene], card: ModelCard, draws: Draws, turns: bool = True) -> None:
         self._scenes, self._card = scenes, card
-        self._size, self._seed, self._turns = batch_size, seed, turns
-        self._process = rank, world
+        self._draws, self._turns = draws, turns
 
-    def __call__(self, first: int) -> Iterator[MaskedBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step, grid = first, self._card.architecture.grid
-        while True:
-            rng = np.random.default_rng((self._seed, step, 8, *self._process))
-            chosen = rng.integers(len(self._scenes), size=self._size)
-            views = [
-                drawn(self._scenes[int(index)].picture, rng, self._card, 0, self._turns) for index in chosen
-            ]
-            batch = stacked(views, self._card)
-            order = np.stack([rng.permutation(grid * grid) for _ in views])
-            inside = functional.adaptive_avg_pool2d(batch.inside, grid).flatten(1)
-            yield MaskedBatch(batch.images, torch.from_numpy(order), inside)
-            step += 1
+    def batch(self, step: int) -> MaskedBatch:
+        """Return the batch of one step."""
+        rng, grid = self._draws.chance(step, 8), self._card.architecture.grid
+        chosen = rng.integers(len(self._scenes), size=self._draws.size)
+        views = [drawn(self._scenes[int(index)].picture, rng, self._card, 0, self._turns) for index in chosen]
+        batch = stacked(views, self._card)
+        order = np.stack([rng.permutation(grid * grid) for _ in views])
+        inside = functional.adaptive_avg_pool2d(batch.inside, grid).flatten(1)
+        return MaskedBatch(batch.images, torch.from_numpy(order), inside)
 
 
 class MaskedTask(nn.Module):

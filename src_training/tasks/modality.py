@@ -13,6 +13,7 @@ from torch.nn import functional
 from src_training.augment import changed
 from src_training.batches import normalised
 from src_training.clicks import Conversation
+from src_training.draws import Stream
 from src_training.losses.masks import focal_loss, overlap, soft_dice_loss
 from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from napari_medkd.models.decoders.modality import Findings
     from napari_medkd.models.promptable import PromptableModel
     from src_training.clicks import Tokens
+    from src_training.draws import Draws
     from src_training.kinds import Kinds
     from src_training.pictures import Picture
     from src_training.scenes import Scene
@@ -62,7 +64,7 @@ class ModalityBatch(PictureBatch):
     step: int
 
 
-class ModalityStream:
+class ModalityStream(Stream[ModalityBatch]):
     """Draws batches of labelled scenes of all kinds, by seed and step alone.
 
     A view shows a part of the picture as large as the network will see it, or the whole picture smaller: so
@@ -76,12 +78,12 @@ class ModalityStream:
         Which kind each data set is of.
     card : ModelCard
         Of the network that learns.
-    view, batch_size, seed : int
-        Pixels of a view's side, views in a batch, and where chance starts.
+    view : int
+        Pixels of a view's side.
+    draws : Draws
+        How many views, by what chance.
     upright : sequence of str
         Kinds that are mirrored, but neither turned nor put on their heads.
-    rank, world : int
-        Which of how many processes this is.
     """
 
     def __init__(
@@ -90,29 +92,22 @@ class ModalityStream:
         kinds: Kinds,
         card: ModelCard,
         view: int,
-        batch_size: int,
-        seed: int,
+        draws: Draws,
         upright: Sequence[str] = (),
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         self._pictures = [scene.picture for scene in scenes]
         self._shares = np.cumsum(weights(self._pictures))
         self._kinds, self._card = kinds, card
         self._sides = view, view * card.architecture.logit_side // card.preprocessing.size
-        self._size, self._seed, self._upright = batch_size, seed, frozenset(upright)
-        self._process = rank, world
+        self._draws, self._upright = draws, frozenset(upright)
 
-    def __call__(self, first: int) -> Iterator[ModalityBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            rng = np.random.default_rng((self._seed, step, 5, *self._process))
-            drawn = np.searchsorted(self._shares, rng.random(self._size), side="right")
-            pictures = [self._pictures[min(int(place), len(self._pictures) - 1)] for place in drawn]
-            views = [self._view(picture, rng) for picture in pictures]
-            yield stacked(views, [self._kinds.of_set[one.set] for one in pictures], self._card, step)
-            step += 1
+    def batch(self, step: int) -> ModalityBatch:
+        """Return the batch of one step."""
+        rng = self._draws.chance(step, 5)
+        drawn = np.searchsorted(self._shares, rng.random(self._draws.size), side="right")
+        pictures = [self._pictures[min(int(place), len(self._pictures) - 1)] for place in drawn]
+        views = [self._view(picture, rng) for picture in pictures]
+        return stacked(views, [self._kinds.of_set[one.set] for one in pictures], self._card, step)
 
     def _view(self, picture: Picture, rng: Generator) -> View:
         view = cut(picture, self._part(picture, rng), [1], *self._sides)

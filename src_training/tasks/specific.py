@@ -8,50 +8,31 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from src_training.draws import Stream
 from src_training.losses.features import feature_loss
 from src_training.tasks.features import FeatureBatch, FeatureStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
+    from src_training.draws import Draws
     from src_training.kinds import Kinds
     from src_training.pictures import Picture
     from src_training.teacher import Lesson
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SpecificBatch:
+class SpecificBatch(FeatureBatch):
     """Whole pictures, what the adapted teacher's encoder made of them, and their kinds (B,)."""
 
-    features: FeatureBatch
     kinds: Tensor
 
-    @property
-    def images(self) -> Tensor:
-        """The pictures, (B, 3, S, S)."""
-        return self.features.images
 
-    @property
-    def weight(self) -> int:
-        """What a piece counts for in the mean over a batch: its pictures."""
-        return self.features.weight
-
-    def pieces(self, count: int) -> list[SpecificBatch]:
-        """Split into `count` smaller batches, where it has as many pictures."""
-        parts = self.features.pieces(count)
-        kinds = torch.tensor_split(self.kinds, len(parts))
-        return [SpecificBatch(*part) for part in zip(parts, kinds, strict=True)]
-
-    def to(self, device: torch.device) -> SpecificBatch:
-        """Return it on a device."""
-        return SpecificBatch(self.features.to(device), self.kinds.to(device))
-
-
-class SpecificStream:
+class SpecificStream(Stream[SpecificBatch]):
     """Draws batches of pictures with their lessons and kinds, by seed and step alone.
 
     Parameters
@@ -60,9 +41,7 @@ class SpecificStream:
         The pool and what the adapted teacher said of each; the lessons may be filled until the first batch.
     kinds : Kinds
         Which kind each data set is of.
-    card : ModelCard
-        The student's.
-    batch_size, seed, rank : int
+    card, draws
         As of `FeatureStream`.
     """
 
@@ -72,19 +51,17 @@ class SpecificStream:
         lessons: Sequence[Lesson],
         kinds: Kinds,
         card: ModelCard,
-        batch_size: int,
-        seed: int,
-        rank: int = 0,
+        draws: Draws,
     ) -> None:
-        self._pictures, self._kinds, self._seed = pictures, kinds, seed
-        self._stream = FeatureStream(pictures, lessons, card, batch_size, seed, rank)
+        self._pictures, self._kinds = pictures, kinds
+        self._features = FeatureStream(pictures, lessons, card, draws)
 
-    def __call__(self, first: int) -> Iterator[SpecificBatch]:
-        """Yield the batches from step `first` on, without end."""
-        for step, batch in enumerate(self._stream(first), start=first):
-            drawn = (self._stream.place(step, int(number)) for number in batch.numbers)
-            kinds = [self._kinds.of_set[self._pictures[index].set] for index in drawn]
-            yield SpecificBatch(batch, torch.tensor(kinds))
+    def batch(self, step: int) -> SpecificBatch:
+        """Return the batch of one step."""
+        plain = self._features.batch(step)
+        places = [self._features.place(step, int(number)) for number in plain.numbers]
+        kinds = torch.tensor([self._kinds.of_set[self._pictures[place].set] for place in places])
+        return SpecificBatch(plain.images, plain.embeddings, plain.inside, plain.numbers, kinds)
 
 
 class SpecificTask(nn.Module):
@@ -116,4 +93,4 @@ class SpecificTask(nn.Module):
             embedding = self.student.encode(batch.images)[0]
         controller: Any = self.student.mask_decoder.controller
         ours = self.projection(controller(embedding, batch.kinds)).float()
-        return {"loss": feature_loss(ours, batch.features.embeddings, batch.features.inside)}
+        return {"loss": feature_loss(ours, batch.embeddings, batch.inside)}

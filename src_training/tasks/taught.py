@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 
 from src_training.augment import changed
 from src_training.batches import Batch, normalised
+from src_training.draws import Stream
 from src_training.losses.logits import dice_and_mask_loss, logit_divergence
 from src_training.losses.saliency import resized, saliency, similarity
 from src_training.pictures import weights
@@ -17,7 +18,7 @@ from src_training.tasks.prompted import PromptedTask
 from src_training.views import View, cut, stretched, turned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.random import Generator
     from torch import Tensor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
     from src_training.answers import Answer
+    from src_training.draws import Draws
     from src_training.pictures import Picture
 
 
@@ -40,35 +42,13 @@ class TaughtBatch(Batch):
         Where the teacher looks in each view.
     """
 
+    of_objects: ClassVar[frozenset[str]] = Batch.of_objects | {"taught"}
+
     taught: Tensor
     where: Tensor
 
-    def pieces(self, count: int) -> list[TaughtBatch]:  # type: ignore[override]
-        """Split into `count` smaller batches, where it has as many views."""
-        parts = []
-        for chosen in np.array_split(np.arange(len(self.images)), min(count, len(self.images))):
-            first, last = int(chosen[0]), int(chosen[-1]) + 1
-            mine = (self.owners >= first) & (self.owners < last)
-            parts.append(
-                TaughtBatch(
-                    self.images[first:last],
-                    self.targets[mine],
-                    self.owners[mine] - first,
-                    self.step,
-                    self.taught[mine],
-                    self.where[first:last],
-                )
-            )
-        return parts
 
-    def to(self, device: torch.device) -> TaughtBatch:
-        """Return it on a device, in the order of pixels in which convolutions are fastest."""
-        images = self.images.to(device, memory_format=torch.channels_last)
-        rest = (maps.to(device) for maps in (self.taught, self.where))
-        return TaughtBatch(images, self.targets.to(device), self.owners.to(device), self.step, *rest)
-
-
-class TaughtStream:
+class TaughtStream(Stream[TaughtBatch]):
     """Draws batches of whole pictures with the teacher's answers, by seed and step alone.
 
     Pictures, masks, logits and maps are turned and mirrored alike; only the student's colours change.
@@ -79,10 +59,10 @@ class TaughtStream:
         The pool and what the teacher said of each.
     card : ModelCard
         The student's.
-    batch_size, objects, seed : int
-        Pictures in a batch, objects asked for in each at most, and where chance starts.
-    rank, world : int
-        Which of how many processes this is.
+    draws : Draws
+        How many pictures, by what chance.
+    objects : int
+        Objects asked for in each at most.
     """
 
     def __init__(
@@ -90,34 +70,27 @@ class TaughtStream:
         pictures: Sequence[Picture],
         answers: Sequence[Answer],
         card: ModelCard,
-        batch_size: int,
+        draws: Draws,
         objects: int,
-        seed: int,
-        rank: int = 0,
-        world: int = 1,
     ) -> None:
         self._pictures, self._answers, self._card = pictures, answers, card
         self._likely = weights(pictures)
-        self._size, self._objects, self._seed = batch_size, objects, seed
-        self._process = rank, world
+        self._draws, self._objects = draws, objects
 
-    def __call__(self, first: int) -> Iterator[TaughtBatch]:
-        """Yield the batches from step `first` on, without end."""
-        step = first
-        while True:
-            rng = np.random.default_rng((self._seed, step, 11, *self._process))
-            drawn = rng.choice(len(self._pictures), self._size, p=self._likely)
-            views = [self._one(int(index), rng) for index in drawn]
-            counts = torch.tensor([(len(view.targets) - 1) // 2 for view in views])
-            yield TaughtBatch(
-                torch.stack([normalised(view, self._card) for view in views]),
-                torch.cat([view.targets[:count] for view, count in zip(views, counts, strict=True)]),
-                torch.repeat_interleave(torch.arange(len(views)), counts),
-                step,
-                torch.cat([view.targets[count:-1] for view, count in zip(views, counts, strict=True)]),
-                torch.stack([view.targets[-1] for view in views]),
-            )
-            step += 1
+    def batch(self, step: int) -> TaughtBatch:
+        """Return the batch of one step."""
+        rng = self._draws.chance(step, 11)
+        drawn = rng.choice(len(self._pictures), self._draws.size, p=self._likely)
+        views = [self._one(int(index), rng) for index in drawn]
+        counts = torch.tensor([(len(view.targets) - 1) // 2 for view in views])
+        return TaughtBatch(
+            torch.stack([normalised(view, self._card) for view in views]),
+            torch.cat([view.targets[:count] for view, count in zip(views, counts, strict=True)]),
+            torch.repeat_interleave(torch.arange(len(views)), counts),
+            step,
+            torch.cat([view.targets[count:-1] for view, count in zip(views, counts, strict=True)]),
+            torch.stack([view.targets[-1] for view in views]),
+        )
 
     def _one(self, index: int, rng: Generator) -> View:
         """Return a view whose targets are the objects, the teacher's logits of them, and where it looks."""

@@ -10,6 +10,7 @@ from segment_anything.modeling import ImageEncoderViT
 from napari_medkd.models.store import ModelStore
 from src_training.answers import AnsweringTeacher
 from src_training.attention import look
+from src_training.draws import Draws
 from src_training.pictures import load_pictures
 from src_training.tasks.taught import TaughtStream
 from tests.training.made import make_set
@@ -51,13 +52,13 @@ def test_logits_and_map_turn_with_their_picture(tmp_path, pictures):
     answers = teacher.answers(pictures, lambda done, of: True)
     assert answers is not None
     # The teacher's answers are the masks themselves: turned alike, they must stay so.
-    plain = TaughtStream(pictures, answers, card, 4, 2, seed=1)
+    plain = TaughtStream(pictures, answers, card, Draws(4, seed=1), objects=2)
     masks = []
     for picture, answer in zip(pictures, answers, strict=True):
         whole = torch.from_numpy((picture.objects == 1).astype(np.float32))[None]
         small = torch.nn.functional.adaptive_avg_pool2d(whole, side).numpy().astype(np.float16)
         masks.append(type(answer)(answer.numbers, small, small[0]))
-    same = next(iter(TaughtStream(pictures, masks, card, 4, 2, seed=1)(3)))
+    same = next(iter(TaughtStream(pictures, masks, card, Draws(4, seed=1), objects=2)(3)))
     assert torch.allclose(same.taught, same.targets, atol=1e-3)
     assert torch.allclose(same.where[same.owners], same.targets, atol=1e-3)
     assert torch.equal(same.images, next(iter(plain(3))).images)

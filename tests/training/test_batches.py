@@ -10,6 +10,7 @@ import torch
 
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from src_training.batches import ViewStream
+from src_training.draws import Draws
 from src_training.pictures import Picture, load_pictures, weights
 from tests.training.made import make_set
 
@@ -28,7 +29,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
 
 
 def stream(pictures: list[Picture], seed: int = 0, **process: int) -> ViewStream:
-    return ViewStream([(pictures, 1.0)], CARD, 4, 2, seed, **process)
+    return ViewStream([(pictures, 1.0)], CARD, Draws(4, seed, **process), 2)
 
 
 def test_the_training_split_is_read_with_its_objects(pictures):
@@ -61,7 +62,9 @@ def test_pieces_hold_the_views_and_their_objects(pictures):
 
 def test_pools_are_drawn_from_by_their_shares(pictures):
     dark = [Picture("dark", "x", np.zeros_like(p.image), p.objects) for p in pictures]
-    views = ViewStream([(pictures, 0.25), (dark, 0.75), ([], 0.5)], CARD, 40, 1, 0).batch(0).images
+    views = (
+        ViewStream([(pictures, 0.25), (dark, 0.75), ([], 0.5)], CARD, Draws(40, seed=0), 1).batch(0).images
+    )
     spread = views.flatten(1).std(1)
     assert 20 <= int((spread < 0.35).sum()) <= 38
 
@@ -102,7 +105,9 @@ def test_only_a_model_that_zooms_sees_parts_of_pictures(pictures):
     zooming = CARD.model_copy(update={"architecture": CARD.architecture.model_copy(update={"zoom": True})})
     wide = [Picture(p.set, p.case, p.image[:40], p.objects[:40]) for p in pictures]
     wide = [picture for picture in wide if picture.objects.any()]
-    whole, parts = (ViewStream([(wide, 1.0)], card, 8, 1, 0).batch(0).images for card in (CARD, zooming))
+    whole, parts = (
+        ViewStream([(wide, 1.0)], card, Draws(8, seed=0), 1).batch(0).images for card in (CARD, zooming)
+    )
     empty = [(views == 0).all(1).float().mean((1, 2)) for views in (whole, parts)]  # the padding is 0
     assert torch.allclose(empty[0], torch.full((8,), 0.5), atol=0.02)
     assert (empty[1] < 0.48).any()

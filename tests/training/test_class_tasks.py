@@ -12,6 +12,7 @@ from napari_medkd.models.card import Architecture, ModelCard, Preprocessing, Tar
 from napari_medkd.models.promptable import PromptableModel, build_model
 from src_training.automatic import answering, teacher_network
 from src_training.batches import normalised
+from src_training.draws import Draws
 from src_training.hidden import Taps
 from src_training.knowledge import Examiner, Knowledge, confidence
 from src_training.lora import adapt, low_rank, merge
@@ -61,7 +62,7 @@ def learns(task: torch.nn.Module, stage_names: tuple[str, ...], batch: object) -
 
 
 def test_a_batch_of_classes_is_the_same_whenever_it_is_drawn():
-    stream = ClassStream([scene()], STUDENT, 2, 3, seed=1)
+    stream = ClassStream([scene()], STUDENT, 2, Draws(3, seed=1))
     first, again = next(iter(stream(4))), next(iter(stream(4)))
     other = next(iter(stream(5)))
     assert torch.equal(first.images, again.images) and not torch.equal(first.images, other.images)
@@ -75,7 +76,7 @@ def test_a_batch_of_classes_is_the_same_whenever_it_is_drawn():
 
 
 def test_where_turns_are_not_allowed_left_stays_left():
-    stream = ClassStream([scene()], STUDENT, 2, 8, seed=1, turns=False)
+    stream = ClassStream([scene()], STUDENT, 2, Draws(8, seed=1), turns=False)
     both = [shares for shares in next(iter(stream(0))).shares if shares.flatten(1).any(1).all()]
     assert both
     for shares in both:
@@ -122,7 +123,7 @@ def test_only_lora_and_the_decoder_of_a_teacher_learn(teacher):
     adapt(network.image_encoder, rank=2, alpha=2.0)
     task = ClassTask(network, 0.8, frozen=True)
     names = (*(f"model.{name}" for name in low_rank(network)), *answering(network, "model"))
-    batch = next(iter(ClassStream([scene()], card, 2, 2, seed=0)(0)))
+    batch = next(iter(ClassStream([scene()], card, 2, Draws(2, seed=0))(0)))
     found = learns(task, names, batch)
     assert any(".lora_B." in name for name in found) and "model.mask_decoder.mask_tokens.weight" in found
     assert not any(".image_encoder." in name and ".lora_" not in name for name in found)
@@ -172,7 +173,7 @@ def test_asking_stops_where_it_is_told_to(teacher, tmp_path):
 
 
 def test_the_student_and_its_projections_learn_from_what_the_teacher_knows(knowledge):
-    stream = AlignmentStream([scene(), scene("two")], knowledge, STUDENT, 3, seed=0)
+    stream = AlignmentStream([scene(), scene("two")], knowledge, STUDENT, Draws(3, seed=0))
     batch, again = next(iter(stream(2))), next(iter(stream(2)))
     assert torch.equal(batch.images, again.images) and torch.equal(batch.hidden[1], again.hidden[1])
     assert sum(piece.weight for piece in batch.pieces(2)) == 3
@@ -191,7 +192,7 @@ def test_the_student_and_its_projections_learn_from_what_the_teacher_knows(knowl
 def test_student_and_teacher_are_turned_alike(knowledge):
     known = knowledge.of(scene())
     for step in range(6):
-        batch = next(iter(AlignmentStream([scene()], knowledge, STUDENT, 1, seed=step)(0)))
+        batch = next(iter(AlignmentStream([scene()], knowledge, STUDENT, Draws(1, seed=step))(0)))
         inside, scores = batch.inside[0, 0], batch.scores[0]
         original = known.scores[:, :4].mean((1, 2))  # the upper rows, far from the padding
         turned = [torch.rot90(scores, quarters, (1, 2))[:, :4].mean((1, 2)) for quarters in range(4)]
@@ -203,7 +204,7 @@ def test_student_and_teacher_are_turned_alike(knowledge):
 
 
 def test_the_control_copies_the_embedding_alone(knowledge):
-    batch = next(iter(AlignmentStream([scene()], knowledge, STUDENT, 2, seed=0)(0)))
+    batch = next(iter(AlignmentStream([scene()], knowledge, STUDENT, Draws(2, seed=0))(0)))
     task = EmbeddingTask(student())
     found = learns(task, ("student.image_encoder.",), batch)
     assert found and all(name.startswith("student.image_encoder.") for name in found)
@@ -216,7 +217,7 @@ def test_the_control_copies_the_embedding_alone(knowledge):
 def test_masked_patches_never_reach_the_encoder():
     network = student()
     task = MaskedTask(network, hidden=0.75, grid=4)
-    batch = next(iter(MaskedStream([scene()], STUDENT, 2, seed=0)(0)))
+    batch = next(iter(MaskedStream([scene()], STUDENT, Draws(2, seed=0))(0)))
     assert batch.order.shape == (2, 16) and sorted(batch.order[0].tolist()) == list(range(16))
     seen: list[torch.Tensor] = []
     hook = network.image_encoder.trunk.blocks[0].register_forward_hook(
@@ -235,7 +236,7 @@ def test_masked_patches_never_reach_the_encoder():
 
 def test_guesses_are_put_back_where_their_patches_are():
     task = MaskedTask(student(), hidden=0.75, grid=4)
-    batch = next(iter(MaskedStream([scene()], STUDENT, 2, seed=0)(0)))
+    batch = next(iter(MaskedStream([scene()], STUDENT, Draws(2, seed=0))(0)))
     names = ("student.image_encoder.trunk.", "narrow.", "unknown", "positions", "blocks.", "guess.")
     found = learns(task, names, batch)
     assert "student.image_encoder.trunk.patch_embed.proj.weight" in found and "unknown" in found
@@ -260,7 +261,7 @@ def test_taps_and_forward_hidden_say_the_same_of_the_student():
 
 
 def test_colours_change_for_the_student_alone(knowledge):
-    stream = AlignmentStream([scene()], knowledge, STUDENT, 1, seed=0, turns=False)
+    stream = AlignmentStream([scene()], knowledge, STUDENT, Draws(1, seed=0), turns=False)
     batches = [next(iter(stream(step))) for step in range(3)]
     assert not torch.equal(batches[0].images, batches[1].images)
     assert all(torch.equal(batch.scores, batches[0].scores) for batch in batches)

@@ -16,6 +16,7 @@ from src_training.diffusion.network import TIMES, denoised, schedule, unet, velo
 from src_training.diffusion.pictures import restored, sheet, squares
 from src_training.diffusion.synthesis import PROVENANCE, Synthesis, look
 from src_training.diffusion.task import DiffusionLook, DiffusionTask, NoiseStream
+from src_training.draws import Draws
 from src_training.files import write_weights
 from src_training.pictures import Picture
 
@@ -93,14 +94,16 @@ def test_squares_get_the_proportions_of_pictures_again():
 
 
 def test_batches_of_noise_depend_on_seed_and_step():
-    stream = NoiseStream(squares(pictures(), 32), 5, seed=1)
+    stream = NoiseStream(squares(pictures(), 32), Draws(5, seed=1))
     one, same, other = stream.batch(3), stream.batch(3), stream.batch(4)
     assert torch.equal(one.images, same.images) and torch.equal(one.noise, same.noise)
     assert not torch.equal(one.noise, other.noise)
     assert one.images.shape == (5, 1, 32, 32) and one.images.min() >= -1 and one.images.max() <= 1
     assert [piece.weight for piece in one.pieces(2)] == [3, 2]
     known = squares(pictures(), 32)[..., 0].astype(np.float32) / 127.5 - 1
-    straight = NoiseStream(squares(pictures(), 32), 5, seed=1, turns=False).batch(0).images[:, 0].numpy()
+    straight = (
+        NoiseStream(squares(pictures(), 32), Draws(5, seed=1), turns=False).batch(0).images[:, 0].numpy()
+    )
     assert all(any(np.allclose(image, one) for one in known) for image in straight)
 
 
@@ -150,7 +153,7 @@ def test_images_are_drawn_once_each_from_its_own_noise(synthesis, tmp_path, monk
 def test_a_model_that_still_learns_is_looked_at(tmp_path):
     torch.manual_seed(0)
     task = DiffusionTask(unet(1, 16)).eval()
-    stream = NoiseStream(squares(pictures(), 32), 2, seed=1)
+    stream = NoiseStream(squares(pictures(), 32), Draws(2, seed=1))
     looked = DiffusionLook(stream, lambda model: look(model, (32, 32, 1), 0, tmp_path / "samples.png"))
     figures = looked(task)
     assert figures["score"] == -figures["error"] < 0 and (tmp_path / "samples.png").is_file()

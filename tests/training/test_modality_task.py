@@ -9,6 +9,7 @@ import torch
 from napari_medkd.models.card import Target
 from napari_medkd.models.modality.router import Router
 from src_training.clicks import OUTSIDE, PADDING, Conversation
+from src_training.draws import Draws
 from src_training.kinds import Kinds
 from src_training.pictures import Picture
 from src_training.scenes import Scene
@@ -36,7 +37,7 @@ def scene(name: str, number: int = 0) -> Scene:
 
 def stream(**options: object) -> ModalityStream:
     scenes = [scene("eyes"), scene("breasts")]
-    return ModalityStream(scenes, BOTH, make_card(finer=True), 32, 4, 7, **options)
+    return ModalityStream(scenes, BOTH, make_card(finer=True), 32, Draws(4, seed=7), **options)
 
 
 def test_batches_depend_on_seed_and_step_alone_and_come_in_pieces():
@@ -51,7 +52,7 @@ def test_batches_depend_on_seed_and_step_alone_and_come_in_pieces():
 
 
 def test_a_network_without_finer_maps_is_shown_targets_on_its_own_grid():
-    coarse = ModalityStream([scene("eyes")], BOTH, make_card(), 32, 2, 7)
+    coarse = ModalityStream([scene("eyes")], BOTH, make_card(), 32, Draws(2, seed=7))
     assert next(coarse(0)).shares.shape == (2, 1, 8, 8)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from napari_medkd.models.promptable import build_model
 from src_training.batches import ViewStream
+from src_training.draws import Draws
 from src_training.losses.masks import soft_dice_loss, weighted_mask_loss
 from src_training.tasks.prompted import PromptedTask
 from tests.training.test_batches import CARD
@@ -36,7 +37,7 @@ def task(**options: object) -> PromptedTask:
 
 
 def batch():
-    return ViewStream([([picture(90, 90)], 1.0)], STUDENT, 3, 2, seed=0).batch(0)
+    return ViewStream([([picture(90, 90)], 1.0)], STUDENT, Draws(3, seed=0), 2).batch(0)
 
 
 def test_the_loss_is_that_of_each_objects_own_prompt():

@@ -11,6 +11,7 @@ import torch
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.models.promptable import build_model
 from src_training.batches import Batch
+from src_training.draws import Draws
 from src_training.interpolation import chosen, mixed
 from src_training.pictures import Picture
 from src_training.rehearsal import EncodedStream, RehearsalBatch, RehearsalStream
@@ -54,7 +55,7 @@ def student():
 
 @pytest.fixture
 def stream():
-    return RehearsalStream(pictures("own", 3, 0), pictures("old", 2, 1), CARD, 4, 1, 0.5, seed=5)
+    return RehearsalStream(pictures("own", 3, 0), pictures("old", 2, 1), CARD, Draws(4, seed=5), 1, 0.5)
 
 
 def test_half_of_a_batch_is_rehearsed_and_steps_are_repeatable(stream):
@@ -65,12 +66,12 @@ def test_half_of_a_batch_is_rehearsed_and_steps_are_repeatable(stream):
 
 
 def test_without_images_to_rehearse_all_are_corrected():
-    batch = RehearsalStream(pictures("own", 3, 0), [], CARD, 4, 1, 0.5, seed=5).batch(0)
+    batch = RehearsalStream(pictures("own", 3, 0), [], CARD, Draws(4, seed=5), 1, 0.5).batch(0)
     assert len(batch.images) == 4 and not batch.rehearsed.any()
 
 
 def test_views_are_encoded_once_and_put_together_anew(stream, student):
-    encoded = EncodedStream(stream, student, 2, seed=5)
+    encoded = EncodedStream(stream, student, 2)
     assert encoded.prepare(torch.device("cpu"), lambda done, count: True)
     batch = encoded.batch(7)
     assert batch.rehearsed.tolist() == [False, False, True, True]
@@ -79,11 +80,11 @@ def test_views_are_encoded_once_and_put_together_anew(stream, student):
     near = [torch.allclose(batch.features[0][0], one, atol=1e-2) for one in wanted]
     assert any(near), "the first view is one of the first views"
     assert torch.equal(batch.features[0], encoded.batch(7).features[0])
-    assert not EncodedStream(stream, student, 2, 5).prepare(torch.device("cpu"), lambda done, count: False)
+    assert not EncodedStream(stream, student, 2).prepare(torch.device("cpu"), lambda done, count: False)
 
 
 def test_a_batch_in_pieces_is_the_same_batch(stream, student):
-    encoded = EncodedStream(stream, student, 1, seed=5)
+    encoded = EncodedStream(stream, student, 1)
     encoded.prepare(torch.device("cpu"), lambda done, count: True)
     batch = encoded.batch(0)
     parts = batch.pieces(4)

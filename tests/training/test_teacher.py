@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from src_training.draws import Draws
 from src_training.tasks.features import FeatureStream, FeatureTask
 from src_training.teacher import Teacher
 from tests.doubles import ThresholdSegmenter
@@ -68,7 +69,7 @@ class Student(nn.Module):
 def test_the_student_learns_the_teachers_embedding(tmp_path):
     lesson = Teacher(Teaching(), tmp_path, 4, boxes=0).lesson(picture())
     task = FeatureTask(Student())
-    batches = FeatureStream([picture()], [lesson], CARD, 4, seed=0)
+    batches = FeatureStream([picture()], [lesson], CARD, Draws(4, seed=0))
     first, same = next(iter(batches(5))), next(iter(batches(5)))
     assert torch.equal(first.images, same.images) and first.images.shape == (4, 3, 64, 64)
     optimiser = torch.optim.SGD(task.parameters(), 0.2)
