@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.models.encoders import create_encoder
+from napari_medkd.models.encoders.efficientvit import LinearAttention
 from napari_medkd.models.promptable import build_model
 from src_training.counting import count
 
@@ -50,6 +52,17 @@ def test_parameters_and_products_are_counted():
     assert figures["decoder_parameters"] == 4_058_340
     assert figures["parameters"] == 256 * 3 * 64 + 256 + 6_220 + 4_058_340
     assert 0 < figures["decoder_gmac"] < 1
+
+
+def test_linear_attention_is_counted_without_any_values():
+    with torch.device("meta"):
+        attention, maps = LinearAttention(16, 8), torch.zeros(1, 16, 4, 4)
+        with FlopCounterMode(display=False) as counter:
+            attention(maps)
+    pixels, heads, fused, side = 16, 4, 48, 8
+    mixed = pixels * (16 * fused + 25 * fused + fused * side + 32 * 16)  # convolutions
+    attended = heads * pixels * (2 * side * side + side)  # V·Kᵀ, that times Q, ΣK times Q
+    assert counter.get_total_flops() == 2 * (mixed + attended)
 
 
 def test_the_encoder_of_kd_sam_is_the_papers_26_4_million_within_a_percent():

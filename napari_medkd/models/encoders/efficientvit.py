@@ -171,7 +171,9 @@ class LinearAttention(nn.Module):
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(B, heads, d, N) each → (B, heads, d, N); in float32, since the sums over N overflow a half."""
-        with torch.autocast(device_type=query.device.type, enabled=False):
+        device = query.device.type  # of meta tensors, whose products are only counted, nothing is cast
+        has_casts = torch.amp.is_autocast_available(device)
+        with torch.autocast(device_type=device if has_casts else "cpu", enabled=False):
             query, key, value = query.float(), key.float(), value.float()
             summed = value @ key.transpose(-1, -2)
             weight = key.sum(-1, keepdim=True).transpose(-1, -2) @ query
