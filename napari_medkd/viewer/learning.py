@@ -141,7 +141,7 @@ def _choices(model: str, collected: Collected) -> tuple[Choice, ...]:
 
 def _learner(card: ModelCard) -> str:
     """Return what people call a model that may learn, and which tab it works in."""
-    return f"{card.title} ({'looks by itself' if card.architecture.kinds else 'answers clicks'})"
+    return f"{card.title} ({'looks' if card.architecture.kinds else 'answers clicks'})"
 
 
 def _missing() -> str:

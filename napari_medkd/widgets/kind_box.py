@@ -43,8 +43,7 @@ class KindBox(QWidget):
     @property
     def label(self) -> str:
         """The class."""
-        label: str = self._class.currentText()
-        return label
+        return str(self._class.currentText())
 
     @property
     def kind(self) -> str:
@@ -54,7 +53,7 @@ class KindBox(QWidget):
     @property
     def text(self) -> str:
         """What is said of the name."""
-        return self._remark.text()
+        return str(self._remark.text())
 
     def show_choice(self, choice: Choice | None) -> None:
         """Ask what a method has to know; a class that is there still stays chosen, with its name."""

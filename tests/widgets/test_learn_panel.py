@@ -103,7 +103,7 @@ class School:
         if learner == "looker":
             kinds = tuple((one.label, f"{one.label} ultrasound") for one in self.collected.by_class)
             choices = (Choice(KIND, Numbers(), hidden, learner, kinds, {"mr": "hippocampus"}),)
-        offered = (("old", "The old one (answers clicks)"), ("looker", "The looker (looks by itself)"))
+        offered = (("old", "The old one (answers clicks)"), ("looker", "The looker (looks)"))
         shown = (self.collected, choices, found, tuple(self.decisions), model, TITLES, previous, obstacle)
         return Outlook(*shown, learner or model, offered)
 

@@ -12,6 +12,7 @@ from napari_medkd.core.geometry import Plane
 from napari_medkd.corrections import places
 from napari_medkd.inference import load_segmenter
 from napari_medkd.models.checkpoint import write_state
+from napari_medkd.models.half import halved
 from napari_medkd.models.provenance import provenance_of
 from napari_medkd.models.store import ModelStore
 from napari_medkd.runs import Comparison, EventReader, RunSpec
@@ -40,7 +41,7 @@ def base(tmp_path: Path, medkd_home: Path) -> ModelCard:
         target.model_copy(update={"name": name}) for target, name in zip(card.targets, names, strict=True)
     )
     card = card.model_copy(update={"targets": targets})
-    write_state(make_model(card).state_dict(), tmp_path / "w.safetensors")
+    write_state(halved(make_model(card).state_dict()), tmp_path / "w.safetensors")
     ModelStore().install(card, {"model.safetensors": tmp_path / "w.safetensors"})
     with places.open_store() as store:
         for seed in range(7):
@@ -90,7 +91,7 @@ def test_from_corrections_to_a_model_that_looks_for_them(
     chain = provenance_of(name)
     assert len(chain.corrections) == 7 and chain.parent == base.id and not chain.replay
     assert {one.name for one in _answers(name, "thin slices")} == {"cell"}
-    np.testing.assert_array_equal(_answers(name, "fundus")[0].logits, before[0].logits)
+    np.testing.assert_allclose(_answers(name, "fundus")[0].logits, before[0].logits, atol=0.01)
     assert learning.roll_back().after == "medkd-auto"
 
 
