@@ -71,7 +71,7 @@ def test_a_known_kind_is_not_taught_again_whoever_wrote_the_run(base: ModelCard,
 def test_from_corrections_to_a_model_that_looks_for_them(
     base: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("src_training.comparing._KNOWN_CASES", 2)
+    monkeypatch.setattr("src_training.comparing._KNOWN_CASES", 3)
     before = _answers(base.id, "fundus")
     order = learning.Order("kind", base.id, kind="Thin slices", options=OPTIONS, device="cpu")
     run = learning.prepare(order, tmp_path / "run")
@@ -80,7 +80,7 @@ def test_from_corrections_to_a_model_that_looks_for_them(
     assert found is not None and (found.prompts, found.kind) == ("auto", "thin slices")
     own, known = found.sets
     assert set(own.figures) == set(known.figures) == {"dice@1", "nsd", "taken"}
-    assert own.figures["taken"].before.mean == 0 and known.objects == 2
+    assert own.figures["taken"].before.mean == 0 and known.objects == 3, "one of each part"
     assert all((run / one.picture).is_file() for one in found.worst)
     assert learning.use_new(run).role == "looks"
     name = Settings.load().looking_model
