@@ -80,6 +80,7 @@ KD_SAM = Experiment(
         "encoder_steps": _A,
         "decoder_steps": _B,
         "objects": 1,
+        "dice": 1.0,
         "batch_size": 8,
         "ema": 0.98,
         "decoder_rate": 0.3,
@@ -90,6 +91,7 @@ KD_SAM = Experiment(
         Arm("MSE + random VGG-16", {"perceptual": "vgg16-random"}),
         Arm("MSE + perceptual, no stage B", {"decoder_steps": 0}),
         Arm("MSE + perceptual, all learns in B", {"unfreeze_encoder": True}),
+        Arm("MSE + perceptual, entropy too in B", {"dice": 0.8}),
         Arm(
             "from scratch",
             {"encoder_steps": 0, "decoder_steps": _A + _B, "unfreeze_encoder": True, "decoder_rate": 1.0},
@@ -101,6 +103,7 @@ KD_SAM = Experiment(
         Ordering("MSE + perceptual", "from scratch", "so does the whole recipe"),
         Ordering("MSE + perceptual", "MSE + perceptual, no stage B", "stage B is needed"),
         Ordering("MSE + perceptual", "MSE + random VGG-16", "what φ knows matters"),
+        Ordering("MSE + perceptual, entropy too in B", "MSE + perceptual", "Dice alone may stay at nothing"),
     ),
     questions={
         "box": Question("box", noisy=True),

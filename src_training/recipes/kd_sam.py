@@ -7,6 +7,7 @@ with L_Dice = 1 − 2Σp·g / (Σp + Σg). What the paper leaves open and what w
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -108,6 +109,13 @@ class KdSamConfig(RecipeConfig):
     )
     objects: int = Field(
         2, ge=1, le=16, title="Objects", description="Objects that are asked for in one picture, in stage B."
+    )
+    dice: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        title="Dice",
+        description="Share of Dice in stage B's loss of masks, beside cross-entropy; 1 is the paper's.",
     )
     score_weight: float = Field(
         1.0,
@@ -310,14 +318,14 @@ def _decoder(config: KdSamConfig, context: Context, student: PromptableModel, ca
 
 
 def _asking(config: KdSamConfig, context: Context, card: ModelCard, student: PromptableModel) -> nn.Module:
-    from src_training.losses.masks import soft_dice_loss
+    from src_training.losses.masks import weighted_mask_loss
     from src_training.tasks.prompted import PromptedTask
 
     return PromptedTask(
         student,
         card.preprocessing.prompt_frame,
         context.spec.seed,
-        soft_dice_loss,
+        partial(weighted_mask_loss, dice=config.dice),
         boxes=config.boxes,
         score=config.score_weight,
         still=not config.unfreeze_encoder,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src_training.losses.features import feature_loss
-from src_training.losses.masks import focal_loss, mask_loss, overlap, soft_dice_loss
+from src_training.losses.masks import focal_loss, mask_loss, overlap, soft_dice_loss, weighted_mask_loss
 
 
 def test_dice_loss_of_a_half_right_answer():
@@ -51,3 +51,15 @@ def test_focal_loss_hardly_hears_what_is_right_already():
     outside = 0.75 * wrong**2 * -torch.log(1 - wrong)
     assert torch.allclose(focal_loss(logits, target), (inside + outside) / 2)
     assert focal_loss(-logits, target)[0] < focal_loss(logits, target)[0] / 10
+
+
+def test_cross_entropy_leads_away_from_nothing():
+    targets = torch.zeros(1, 16, 16)
+    targets[:, 4:12, 4:12] = 1
+
+    def pull(dice: float) -> float:
+        logits = torch.full_like(targets, -12.0, requires_grad=True)
+        weighted_mask_loss(logits, targets, dice).sum().backward()
+        return float(-logits.grad[targets > 0].sum())
+
+    assert pull(0.8) > 1000 * pull(1.0) > 0
