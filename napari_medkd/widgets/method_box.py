@@ -90,7 +90,7 @@ class MethodBox(Section):
     @property
     def choice(self) -> Choice | None:
         """The method that is chosen, with the kind of image that was named for it."""
-        place = self._chooser.currentIndex()
+        place: int = self._chooser.currentIndex()
         found = self._choices[place] if 0 <= place < len(self._choices) else None
         if found is None or not found.asks_kind:
             return found
