@@ -79,6 +79,7 @@ class Gestures:
         workspace = self._workspace
         layers, prompt = workspace.layers, workspace.session.prompt
         assert layers is not None and prompt is not None
+        layers.prompts.show(prompt, now=True)  # a point that was set a moment ago may wait to be drawn
         layers.prompts.points.selected_data = {index}
         event.handled = True
         changed = prompt

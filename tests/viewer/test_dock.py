@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
 from napari_medkd.core.geometry import Plane
 from napari_medkd.errors import ModelUnavailable
 from napari_medkd.session.state import Pending, State
+from napari_medkd.viewer import afterwards
 from napari_medkd.viewer.dock import MedkdDock
 from tests.doubles import ThresholdSegmenter
 from tests.viewer.conftest import Answers
@@ -88,6 +89,18 @@ def test_points_by_both_buttons_and_a_moved_one(window, picture):
     window.until(lambda: window.session.proposal is not None and window.session.proposal.mask.sum() == 150)
     QTest.keyClick(window.canvas.native, Qt.Key.Key_Delete)
     assert len(window.session.prompt.points) == 2
+
+
+def test_a_point_is_moved_before_it_is_drawn(window, picture, monkeypatch):
+    monkeypatch.setattr(afterwards, "_LONGEST_MS", 60_000)
+    monkeypatch.setattr(afterwards, "_FRAME_MS", 60_000)
+    window.open(picture)
+    window.key(Qt.Key.Key_P)
+    window.click((10, 15))
+    assert window.mask().sum() == 100 and not len(window.dock.workspace.layers.prompts.points.data)
+    window.drag([(10, 15), (20, 30), (30, 40)])
+    window.until(lambda: window.session.proposal is not None and window.session.proposal.mask.sum() == 150)
+    assert len(window.session.prompt.points) == 1
 
 
 def test_painting_with_the_brush(window, picture):
