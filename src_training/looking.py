@@ -98,13 +98,15 @@ class Look:
 
     Parameters
     ----------
-    own, replay : Pool
-        The two; the second may be empty.
+    own : Pool
+        The corrected cases.
+    replay : sequence of Pool
+        One for each kind of rehearsed images; may be empty.
     previews : Previews
         Draws what it answers.
     """
 
-    def __init__(self, own: Pool, replay: Pool, previews: Previews) -> None:
+    def __init__(self, own: Pool, replay: Sequence[Pool], previews: Previews) -> None:
         self.own, self.replay = own, replay
         self._previews, self._step = previews, 0
 
@@ -114,7 +116,7 @@ class Look:
 
     @torch.no_grad()
     def __call__(self, task: nn.Module) -> dict[str, float]:
-        """Return the figures, draw a preview; ``score`` counts both pools alike."""
+        """Return the figures, draw a preview; ``score`` counts corrected and rehearsed alike."""
         self._previews.draw(cast("RehearsalTask", task), self._step)
         return self.measured(task)
 
@@ -122,8 +124,10 @@ class Look:
     def measured(self, task: nn.Module) -> dict[str, float]:
         """Return the figures alone."""
         learner = cast("RehearsalTask", task)
-        figures = {**self.own.figures(learner), **self.replay.figures(learner)}
-        return {"score": sum(figures.values()) / len(figures), **figures}
+        own = self.own.figures(learner)
+        replay = {name: value for pool in self.replay for name, value in pool.figures(learner).items()}
+        means = [sum(part.values()) / len(part) for part in (own, replay) if part]
+        return {"score": sum(means) / len(means), **own, **replay}
 
 
 class Previews:

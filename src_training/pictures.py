@@ -97,6 +97,14 @@ def weights(pictures: Sequence[Picture]) -> NDArray[np.float64]:
     return np.asarray(drawn, np.float64) / np.float64(sum(drawn))
 
 
+def by_set(pictures: Iterable[Picture]) -> dict[str, list[Picture]]:
+    """Return the pictures of each set, in order."""
+    sets: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        sets.setdefault(picture.set, []).append(picture)
+    return sets
+
+
 def pictures_of(name: str, case: Case) -> list[Picture]:
     """Read the slices of a case that show an object; `name` is that of its set."""
     volume, targets = case.objects(limit=None, smallest=_SMALLEST)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_medkd.learning.methods import KIND, learns_kinds
+from napari_medkd.learning.methods import KIND, distilled, learns_kinds
 from napari_medkd.models.store import ModelStore
 from napari_medkd.settings import Settings
 
@@ -27,3 +27,17 @@ def usual_learner(method: str) -> str:
     if method != KIND or learns_kinds(ModelStore().get(chosen.default_model)):
         return chosen.default_model
     return chosen.looking_model
+
+
+def teacher_of(card: ModelCard) -> str:
+    """Return the id of the model that KD-SAM distilled a model from, itself or one that it descends from.
+
+    Raises
+    ------
+    ModelUnavailable
+        That model is not installed, or one between them.
+    """
+    store = ModelStore()
+    while distilled(card):
+        card = store.get(card.parent)
+    return card.id

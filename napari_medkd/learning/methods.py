@@ -47,11 +47,17 @@ class Method:
 
 
 KIND = "kind"  # the method that adds a kind of image to a model of several
+KD_SAM = "kd-sam"  # the one that distils a teacher's encoder once more
 # Settings of a network that is there already, and of its teacher.
 _OF_NETWORK = frozenset(
     {"trunk", "backbone", "size", "width", "blocks", "tokens", "expert", "bags", "generator", "decoupled"}
     | {"patches", "teacher_size", "teacher_steps", "teacher_batch", "lessons", "common_steps"}
     | {"specific_steps", "trunk_rate", "modalities", "targets", "upright"}
+)
+# Settings of a network that KD-SAM made, of its teacher, and of what only its controls need.
+_OF_DISTILLED = frozenset(
+    {"teacher", "backbone", "backbone_weights", "size", "cell", "neck_width", "neck_blocks", "boxes"}
+    | {"perceptual_size", "vgg_weights"}
 )
 # Settings of a teacher that is adapted first.
 _OF_TEACHER = frozenset({"teacher_steps", "teacher_batch", "teacher_rate", "taught_weight", "hidden_weight"})
@@ -85,6 +91,26 @@ METHODS: tuple[Method, ...] = (
         {"mode": "thorough", "teacher": "litemedsam"},
     ),
     Method(
+        KD_SAM,
+        "KD-SAM",
+        "Has the model's teacher show how it sees your images, too, then teaches the masks; for a model that "
+        "KD-SAM made.",
+        "kd-sam",
+        900,
+        usual={
+            "encoder_steps": 60,
+            "decoder_steps": 90,
+            "batch_size": 4,
+            "learning_rate": 3e-4,
+            "rehearsal": 0.5,
+            "lessons": 200,
+            "ema": 0.95,
+            "checkpoint_every": 20,
+            "validate_every": 30,
+        },
+        idle=_OF_DISTILLED,
+    ),
+    Method(
         KIND,
         "New kind",
         "Teaches a model that looks by itself to find what you corrected, in a kind of image that it does "
@@ -102,8 +128,16 @@ def methods(card: ModelCard) -> tuple[Method, ...]:
     """Return the methods that make sense for a model; none for one that knows a fixed set of classes."""
     if learns_kinds(card):
         return tuple(one for one in METHODS if one.key == KIND)
-    asked = card.capabilities & {"box", "point"} and card.architecture.masks != "classes"
-    return tuple(one for one in METHODS if one.key != KIND) if asked else ()
+    if not card.capabilities & {"box", "point"} or card.architecture.masks == "classes":
+        return ()
+    others = {KIND} if distilled(card) else {KIND, KD_SAM}
+    return tuple(one for one in METHODS if one.key not in others)
+
+
+def distilled(card: ModelCard) -> bool:
+    """Tell whether KD-SAM made a model: its encoder sees as a teacher of SAM's family does."""
+    own = card.architecture
+    return bool(card.parent) and (own.encoder, own.decoder, own.masks) == ("pyramid", "sam", "one")
 
 
 def learns_kinds(card: ModelCard) -> bool:

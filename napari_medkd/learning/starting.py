@@ -15,8 +15,8 @@ from napari_medkd.corrections.query import Query
 from napari_medkd.errors import InvalidSetting
 from napari_medkd.learning import kinds
 from napari_medkd.learning.collected import collected
-from napari_medkd.learning.learners import usual_learner
-from napari_medkd.learning.methods import KIND, method, methods
+from napari_medkd.learning.learners import teacher_of, usual_learner
+from napari_medkd.learning.methods import KD_SAM, KIND, method, methods
 from napari_medkd.learning.naming import next_name
 from napari_medkd.models.store import ModelStore
 
@@ -130,6 +130,8 @@ def _frozen(order: Order, folder: Path | None) -> tuple[Path, runs.RunSpec]:
             raise InvalidSetting(found.obstacle)
         if chosen.key == KIND:
             options |= kinds.chosen(order.kind, found.by_class, base, DATA)
+        elif chosen.key == KD_SAM:
+            options = {"teacher": teacher_of(base), **options}
         place = (folder or runs.new_folder("learn")).absolute()
         try:
             frozen = _freeze(store, place / DATA, order.labels)
@@ -159,6 +161,11 @@ def _check(chosen: Method, base: ModelCard, order: Order) -> None:
         raise InvalidSetting(
             f"{base.title} does not tell kinds of image apart, so that none can be added.",
             "Choose a model that does, such as MedKD auto.",
+        )
+    if chosen.key == KD_SAM and methods(base):
+        raise InvalidSetting(
+            f"{base.title} was not made by KD-SAM, so that its teacher's encoder is nothing for it to learn.",
+            "Choose another method: quick, full or thorough.",
         )
     raise InvalidSetting(
         f"{base.title} finds things by itself and cannot learn from clicks.",

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from napari_medkd.errors import InvalidSetting
-from napari_medkd.models.card import Architecture, Capability, ModelCard, Preprocessing
 from napari_medkd.runs import Metric
 from src_training.recipes.base import Recipe, RecipeConfig, Stage, recipes
 
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
     from src_training.context import Context
     from src_training.perception import Perception, Phi
     from src_training.pictures import Picture
     from src_training.teacher import Lesson
 
-_CAPABILITIES: frozenset[Capability] = frozenset({"box", "point"})
 _CALIBRATION = 16  # lessons from which scales and directions are taken
 
 
@@ -123,6 +122,14 @@ class KdSamConfig(RecipeConfig):
         title="Score weight",
         description="Of the predicted overlap's error in stage B; 0 is the paper's.",
     )
+    rehearsal: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Rehearsal",
+        description="Share of views, in stage B, of other kinds of images, which ship with the plugin; their "
+        "embeddings are learnt, too.",
+    )
     batch_size: int = Field(16, ge=1, le=1024, title="Batch size", description="Images in one step.")
     learning_rate: float = Field(
         1e-3, gt=0, le=1, title="Learning rate", description="Highest rate of AdamW; it rises, then falls."
@@ -143,8 +150,9 @@ class KdSam(Recipe):
     def model(self, config: KdSamConfig, context: Context) -> tuple[PromptableModel, ModelCard]:
         """Build the student once, with everything that it can start from."""
         if self._built is None:
-            card = student_card(config)
-            self._built = _student(config, card, context), card
+            from src_training.recipes.kd_sam_student import make_student
+
+            self._built = make_student(config, context)
         return self._built
 
     def stages(self, config: KdSamConfig, context: Context) -> Sequence[Stage]:
@@ -155,69 +163,15 @@ class KdSam(Recipe):
         _announce(student, card, context)
         stages = []
         pictures: list[Picture] = []
+        rehearsed = _rehearsed(config, context)
         if config.encoder_steps:
-            pictures = chosen(context.pictures, config.lessons, context.spec.seed)
+            pictures = chosen([*context.pictures, *rehearsed], config.lessons, context.spec.seed)
             lessons = ask(config.teacher, pictures, context, card.architecture.grid)
             stages.append(_encoder(config, context, student, card, pictures, lessons))
         if config.decoder_steps:
-            stages.append(_decoder(config, context, student, card))
-        _record(stages, pictures, context)
+            stages.append(_decoder(config, context, student, card, rehearsed))
+        _record(stages, {"encoder": pictures, "decoder": [*context.pictures, *rehearsed]}, context)
         return stages
-
-
-def student_card(config: KdSamConfig) -> ModelCard:
-    """Return the card of the student; its teacher must be installed."""
-    from napari_medkd.models.store import ModelStore
-
-    teacher = ModelStore().get(config.teacher)
-    theirs = teacher.architecture
-    return ModelCard(
-        id=config.name,
-        title=config.title,
-        architecture=Architecture(
-            encoder="pyramid",
-            encoder_options={
-                "backbone": config.backbone,
-                "dim": theirs.embedding_dim,
-                "width": config.neck_width,
-                "blocks": config.neck_blocks,
-                "mixing": "dense",
-                "cell": config.cell,
-                "finer": False,
-            },
-            grid=config.size // config.cell,
-            embedding_dim=theirs.embedding_dim,
-            decoder="sam",
-            decoder_options=theirs.decoder_options if theirs.decoder == "sam" else {},
-            masks="one",
-        ),
-        # The pictures lie in the frame as the teacher sees them, so that cell matches cell.
-        preprocessing=Preprocessing(size=config.size, fit=teacher.preprocessing.fit),
-        capabilities=_CAPABILITIES if config.boxes < 1 else frozenset({"box"}),
-        commercial_use=teacher.commercial_use,
-        parent=config.teacher,
-    )
-
-
-def _student(config: KdSamConfig, card: ModelCard, context: Context) -> PromptableModel:
-    from napari_medkd.models.promptable import build_model
-    from napari_medkd.models.store import ModelStore
-    from src_training.pretrained import load_answering, load_backbone, load_file, load_installed
-
-    student = build_model(card.architecture, card.preprocessing)
-    if context.spec.base:
-        load_installed(student, context.spec.base)
-        return student
-    if config.backbone_weights:
-        path = Path(config.backbone_weights).expanduser()
-        load_file(student.image_encoder.backbone, path, config.backbone)
-    elif not load_backbone(student.image_encoder.backbone, config.backbone):
-        context.warn(
-            f"There are no ImageNet weights for {config.backbone} here: its encoder starts from chance.",
-            "Name a file of them: --set backbone_weights=FILE.",
-        )
-    load_answering(student, ModelStore().build(config.teacher))
-    return student
 
 
 def _announce(student: PromptableModel, card: ModelCard, context: Context) -> None:
@@ -228,20 +182,33 @@ def _announce(student: PromptableModel, card: ModelCard, context: Context) -> No
         context.write(Metric(stage="student", step=0, values=count(student, card)))
 
 
-def _record(stages: Sequence[Stage], pictures: Sequence[Picture], context: Context) -> None:
+def _rehearsed(config: KdSamConfig, context: Context) -> list[Picture]:
+    """Return pictures of other kinds, none of which is a validation case."""
+    if not config.rehearsal:
+        return []
+    from src_training.replay import Replay, digests
+
+    orders = context.spec.learning
+    folders = map(Path, orders.replay if orders is not None else ())
+    found = Replay(folders, tell=context.warn).pictures("train")
+    kept_apart = set(digests(context.validation))
+    return [picture for picture, mark in zip(found, digests(found), strict=True) if mark not in kept_apart]
+
+
+def _record(stages: Sequence[Stage], seen: dict[str, list[Picture]], context: Context) -> None:
     """Write down what each stage sees; a validation image among it ends the run."""
     from src_training.manifest import Manifest, Seen
     from src_training.scenes import content_digest
 
-    def digests(seen: Sequence[Picture]) -> tuple[str, ...]:
-        return tuple(sorted({content_digest(picture.image) for picture in seen}))
+    def digests(pictures: Sequence[Picture]) -> tuple[str, ...]:
+        return tuple(sorted({content_digest(picture.image) for picture in pictures}))
 
-    seen = {
-        "encoder": Seen(unlabelled=digests(pictures)),
-        "decoder": Seen(labelled=digests(context.pictures)),
-    }
+    def of(stage: str) -> Seen:
+        marks = digests(seen[stage])
+        return Seen(unlabelled=marks) if stage == "encoder" else Seen(labelled=marks)
+
     manifest = Manifest(
-        stages={stage.name: seen[stage.name] for stage in stages}, validation=digests(context.validation)
+        stages={stage.name: of(stage.name) for stage in stages}, validation=digests(context.validation)
     )
     if context.fabric.is_global_zero:
         manifest.save(context.folder)
@@ -300,11 +267,18 @@ def _perception(
 
 
 # --- stage B ----------------------------------------------------------------------------------------------
-def _decoder(config: KdSamConfig, context: Context, student: PromptableModel, card: ModelCard) -> Stage:
+def _decoder(
+    config: KdSamConfig,
+    context: Context,
+    student: PromptableModel,
+    card: ModelCard,
+    rehearsed: Sequence[Picture],
+) -> Stage:
     from src_training.batches import ViewStream
 
     draws = context.draws(config.batch_size)
-    batches = ViewStream([(context.pictures, 1.0)], card, draws, config.objects)
+    pools = [(context.pictures, 1 - config.rehearsal), (rehearsed, config.rehearsal)]
+    batches = ViewStream(pools, card, draws, config.objects)
     trainable = ["student.mask_decoder"] + ["student.image_encoder"] * config.unfreeze_encoder
     return Stage(
         "decoder",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from napari_medkd.errors import InvalidSetting
+from src_training.descent import descended
 from src_training.recipes.base import Later, Recipe, RecipeConfig, Stage, recipes
 
 if TYPE_CHECKING:
@@ -73,6 +74,17 @@ class RefreshConfig(RecipeConfig):
         le=1,
         title="Margin",
         description="Mean overlap that may be lost on rehearsed images for a gain on corrected ones.",
+    )
+    kind_margin: float = Field(
+        0.02, ge=0, le=1, title="Margin of a kind", description="Overlap that one kind of them may lose."
+    )
+    gain: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        title="Enough gain",
+        description="Share of the largest gain on corrected cases that is enough; the rest would move the "
+        "weights further and forget more.",
     )
     teacher: str = Field(
         "",
@@ -147,7 +159,8 @@ class Refresh(Recipe):
             )
         if self._student is None:
             self._student = ModelStore().build(old.id).float()
-        return self._student, _card(config, context, old)
+        helped = f" and the help of {config.teacher}, adapted to them" if config.mode == "thorough" else ""
+        return self._student, descended(config, context, old, helped)
 
     def stages(self, config: RefreshConfig, context: Context) -> Sequence[Stage | Later]:
         """Return the one stage, after that of the teacher in the thorough mode."""
@@ -164,22 +177,3 @@ class Refresh(Recipe):
             NAME, config.steps, lambda: learning(config, context, student, card, ("student.",), teacher)
         )
         return [teacher.stage(), later]
-
-
-def _card(config: RefreshConfig, context: Context, old: ModelCard) -> ModelCard:
-    """Return the old card with the new name: what it looks like and understands stays."""
-    learning = context.spec.learning
-    count = len(learning.corrections) if learning is not None else 0
-    learnt = f"{count} corrections of the user" if count else "images of the user"
-    helped = f" and the help of {config.teacher}, adapted to them" if config.mode == "thorough" else ""
-    return old.model_copy(
-        update={
-            "id": config.name,
-            "title": config.title,
-            "description": f"{old.title}, refreshed with {learnt}{helped}.",
-            "parent": old.id,
-            "training_data": (*old.training_data, f"{learnt[:1].upper()}{learnt[1:]}. Not published."),
-            "metrics": {},
-            "files": {},
-        }
-    )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medkd.runs import Progress, stop_requested
 from src_training.advice import AdvisedStream
-from src_training.interpolation import Interpolation
+from src_training.interpolation import Caution, Interpolation
 from src_training.looking import Look, Pool, Previews
+from src_training.pictures import by_set
 from src_training.recipes.base import Stage
 from src_training.rehearsal import AheadStream, EncodedStream, RehearsalStream
 from src_training.replay import Replay
@@ -59,9 +60,10 @@ def learning(
     sizes = config.batch_size, config.objects, _LOOKED_AT, quick
     look = Look(
         Pool("held_out", shown, card, *sizes),
-        Pool("replay", replay.pictures("val"), card, *sizes),
+        [Pool(f"replay_{kind}", kept, card, *sizes) for kind, kept in by_set(replay.pictures("val")).items()],
         Previews(shown, card, context, NAME),
     )
+    caution = Caution(config.margin, config.kind_margin, config.gain)
     ahead: AheadStream | None = None
     if quick:
         ahead = EncodedStream(stream, student, config.views)
@@ -76,7 +78,7 @@ def learning(
         validate=look,
         rates={"student.image_encoder.backbone": config.backbone_rate},
         prepare=None if ahead is None else lambda: ahead.prepare(context.fabric.device, _teller(context)),
-        done=Interpolation(before, look, config.margin, context, NAME, config.steps),
+        done=Interpolation(before, look, caution, context, NAME, config.steps),
         watch=look.watch,
     )
 

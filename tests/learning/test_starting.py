@@ -10,6 +10,7 @@ from napari_medkd.corrections import places
 from napari_medkd.corrections.summary import ClassSummary
 from napari_medkd.errors import InvalidSetting, ModelUnavailable, StorageError, UnknownName
 from napari_medkd.learning.kinds import suggested
+from napari_medkd.learning.learners import teacher_of
 from napari_medkd.models.store import ModelStore
 from src_training.data import ImageMaskFolder
 from src_training.recipes import load
@@ -92,6 +93,19 @@ def test_a_model_that_finds_things_by_itself_has_no_method():
     classes = card.architecture.model_copy(update={"masks": "classes"})
     assert learning.methods(card.model_copy(update={"architecture": classes})) == ()
     assert learning.methods(card.model_copy(update={"capabilities": frozenset({"auto"})})) == ()
+
+
+def test_only_what_kd_sam_made_is_distilled_once_more(corrections):
+    card = ModelStore().get("medkd-fast")
+    network = card.architecture.model_copy(update={"decoder": "sam", "masks": "one"})
+    made = card.model_copy(update={"architecture": network, "parent": "litemedsam"})
+    assert [one.key for one in learning.methods(made)] == ["quick", "full", "thorough", "kd-sam"]
+    assert teacher_of(made) == "litemedsam"
+    with pytest.raises(ModelUnavailable, match="'sam-of-nobody'"):
+        teacher_of(made.model_copy(update={"parent": "sam-of-nobody"}))
+    with pytest.raises(InvalidSetting, match="was not made by KD-SAM"):
+        learning.prepare(learning.Order("kd-sam", "medkd-fast"))
+    assert runs.list_runs() == []
 
 
 def test_only_a_model_that_tells_kinds_apart_learns_a_kind(corrections):

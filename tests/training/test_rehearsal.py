@@ -12,7 +12,7 @@ from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.models.promptable import build_model
 from src_training.batches import Batch
 from src_training.draws import Draws
-from src_training.interpolation import chosen, mixed
+from src_training.interpolation import Caution, chosen, mixed
 from src_training.pictures import Picture
 from src_training.rehearsal import EncodedStream, RehearsalBatch, RehearsalStream
 from src_training.tasks.rehearsal import RehearsalTask
@@ -130,19 +130,26 @@ def test_weights_between_old_and_new():
 
 def found(*rows):
     return {
-        share: {"held_out_iou": own, "replay_iou": replay}
-        for share, (own, replay) in zip((0.0, 0.5, 1.0), rows, strict=True)
+        share: {"held_out_iou": own, "replay_nuclei_iou": nuclei, "replay_vessels_iou": vessels}
+        for share, (own, nuclei, vessels) in zip((0.0, 0.5, 1.0), rows, strict=True)
     }
 
 
 @pytest.mark.parametrize(
     ("rows", "share"),
     [
-        (((0.5, 0.8), (0.6, 0.8), (0.7, 0.8)), 1.0),
-        (((0.5, 0.8), (0.6, 0.798), (0.7, 0.7)), 0.5),
-        (((0.5, 0.8), (0.4, 0.9), (0.3, 0.9)), 0.0),
-        (((0.5, 0.8), (0.5, 0.8), (0.5, 0.8)), 1.0),
+        (((0.5, 0.8, 0.6), (0.6, 0.8, 0.6), (0.7, 0.8, 0.6)), 1.0),  # nothing is lost
+        (((0.5, 0.8, 0.6), (0.6, 0.799, 0.599), (0.7, 0.79, 0.59)), 0.5),  # the mean falls by a point
+        (((0.5, 0.8, 0.6), (0.6, 0.81, 0.6), (0.7, 0.77, 0.7)), 0.5),  # one kind pays for the other
+        (((0.5, 0.8, 0.6), (0.4, 0.9, 0.6), (0.3, 0.9, 0.6)), 0.0),  # no gain at all
+        (((0.5, 0.8, 0.6), (0.5, 0.8, 0.6), (0.5, 0.8, 0.6)), 0.0),
+        (((0.5, 0.8, 0.6), (0.698, 0.8, 0.6), (0.7, 0.8, 0.6)), 0.5),  # nearly the whole gain half-way
     ],
 )
-def test_as_far_as_nothing_is_forgotten(rows, share):
-    assert chosen(found(*rows), margin=0.005) == share
+def test_as_far_as_it_gains_and_nothing_is_forgotten(rows, share):
+    assert chosen(found(*rows), Caution(margin=0.005, kind_margin=0.02, gain=0.95)) == share
+
+
+def test_what_nothing_is_rehearsed_of_cannot_be_forgotten():
+    rows = {0.0: {"held_out_iou": 0.5}, 1.0: {"held_out_iou": 0.6}}
+    assert chosen(rows, Caution(margin=0, kind_margin=0, gain=1)) == 1.0

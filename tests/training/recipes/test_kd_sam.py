@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
+from napari_medkd import learning, samples
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Point, Prompt
+from napari_medkd.corrections import places
 from napari_medkd.inference import load_segmenter
 from napari_medkd.io import read_volume
 from napari_medkd.models.store import ModelStore
-from napari_medkd.runs import EventReader, Metric, RunSpec
+from napari_medkd.runs import Comparison, EventReader, Metric, RunSpec
 from src_training import checkpoint, loop
 from src_training.__main__ import main
 from src_training.manifest import Manifest
+from tests.corrections.made import make
 from tests.training.made import make_set
 from tests.training.made_teacher import CARD, install
 
@@ -186,3 +190,50 @@ def test_random_vgg_is_a_control_that_runs(tmp_path, data):
     )
     assert main([str(run)]) == 0
     assert np.isfinite(figures(run, "encoder")["perceptual"])
+
+
+@pytest.fixture
+def distilled(tmp_path: Path, data: Path) -> str:
+    """A student of this recipe, installed."""
+    run = make_run(tmp_path / "first", data, encoder_steps=1, decoder_steps=1)
+    assert main([str(run)]) == 0, EventReader(run).read()[-1]
+    return ModelStore().add(run / "model").id
+
+
+@pytest.mark.slow
+def test_a_student_goes_on_with_corrections_and_its_teacher(tmp_path, distilled, monkeypatch):
+    monkeypatch.setattr("src_training.replay.replay_folders", lambda: samples.replay_folders()[:1])
+    monkeypatch.setattr("src_training.comparing._REPLAY_CASES", 2)
+    monkeypatch.setattr("src_training.comparing.CAP", 2)
+    with places.open_store() as store:
+        for seed in range(7):
+            store.add(make(f"case {seed}", seed))
+    few = {"encoder_steps": 2, "decoder_steps": 2, "batch_size": 2, "validate_every": 2}
+    order = learning.Order("kd-sam", distilled, options=few, device="cpu")
+    run = learning.prepare(order, tmp_path / "second")
+    assert RunSpec.load(run).options["teacher"] == CARD.id, "the one that it was distilled from"
+    assert main([str(run)]) == 0, EventReader(run).read()[-1]
+    seen = Manifest.load(run)
+    assert len(seen.stages["decoder"].labelled) > 7, "images of other kinds are rehearsed"
+    assert not seen.learnt_from & set(seen.validation)
+    comparison = Comparison.load(run)
+    assert comparison is not None
+    assert [one.kind for one in comparison.sets] == ["corrections", "replay"]
+    chain = json.loads((run / "model" / "provenance.json").read_text())
+    assert chain["parent"] == distilled and len(chain["corrections"]) == 7 and chain["replay"]
+    learning.use_new(run)
+    old, new = ModelStore().get(distilled), ModelStore().get("small-r1")
+    assert (new.parent, new.architecture) == (distilled, old.architecture)
+    assert learning.learners()[0].id == "small-r1"
+    again = learning.prepare(learning.Order("kd-sam", "small-r1", options=few), tmp_path / "third")
+    assert RunSpec.load(again).options["teacher"] == CARD.id, "through the one between them"
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_model_that_sees_otherwise_does_not_go_on(tmp_path, data):
+    run = make_run(tmp_path / "run", data)
+    spec = RunSpec.load(run).model_copy(update={"base": "medkd-fast"})
+    (run / "run.json").unlink()
+    spec.save(run)
+    assert main([str(run)]) == 2
+    assert "does not see as" in EventReader(run).read()[-1].message

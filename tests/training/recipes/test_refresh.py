@@ -90,7 +90,9 @@ def test_a_run_ends_with_a_package_its_provenance_and_a_comparison(tmp_path: Pat
     chain = provenance_of("small-r1")
     assert chain.corrections == {"one": "mark"} and chain.parent_files == ModelStore().get(CARD.id).files
     assert len(chain.replay) > 3 and chain.options["steps"] == 4
-    kept = json.loads((run / "interpolation.json").read_text())["kept"]
+    weighed = json.loads((run / "interpolation.json").read_text())
+    assert {"replay_carotid_first_iou", "replay_carotid_last_iou"} <= set(weighed["shares"]["0.5"])
+    kept = weighed["kept"]
     old, new = (ModelStore().build(name).state_dict() for name in (CARD.id, "small-r1"))
     moved = {
         name.split(".")[0] for name, value in new.items() if not torch.allclose(value, old[name], atol=1e-3)
@@ -117,7 +119,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: 
 @pytest.mark.usefixtures("without_export")
 def test_the_full_mode_teaches_the_encoder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("src_training.comparing.compare", lambda context, place: {})
-    monkeypatch.setattr("src_training.interpolation.chosen", lambda found, margin: 1.0)
+    monkeypatch.setattr("src_training.interpolation.chosen", lambda found, caution: 1.0)
     run = make_run(tmp_path / "run", mode="full")
     assert main([str(run)]) == 0, events(run)[-1]
     new, old = read_state(run / "model" / "model.safetensors"), ModelStore().build(CARD.id).state_dict()
@@ -131,7 +133,7 @@ def test_the_thorough_mode_adapts_a_teacher_that_teaches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("src_training.comparing.compare", lambda context, place: {})
-    monkeypatch.setattr("src_training.interpolation.chosen", lambda found, margin: 1.0)
+    monkeypatch.setattr("src_training.interpolation.chosen", lambda found, caution: 1.0)
     teacher = install(tmp_path)
     run = make_run(tmp_path / "run", mode="thorough", teacher=teacher.id, teacher_steps=2)
     assert main([str(run)]) == 0, events(run)[-1]
