@@ -158,8 +158,9 @@ class Previews:
         targets = torch.cat([view.targets for view in self._views])
         batch = Batch(images, targets, torch.arange(len(self._views)), 0).to(device)
         answers = task.answered(batch)
+        rows = max(int((view.inside[0] > 0).any(1).sum()) for view in self._views)
         drawn = [
-            _drawn(view, target, answer.cpu())
+            _drawn(view, target, answer.cpu(), rows)
             for view, target, answer in zip(self._views, targets, answers, strict=True)
         ]
         name = f"{FOLDER}/{self._stage}-{step:06d}.png"
@@ -173,8 +174,11 @@ def _largest(picture: Picture, size: int, side: int) -> View:
     return cut(picture, (0, 0, max(picture.objects.shape)), [number], size, side)
 
 
-def _drawn(view: View, target: Tensor, answer: Tensor) -> Any:
+def _drawn(view: View, target: Tensor, answer: Tensor, rows: int) -> Any:
+    """Return so much of a view as shows the picture; `rows` are those of the highest picture."""
     image = view.image.permute(1, 2, 0).round().to(torch.uint8).numpy()
     size = image.shape[:2]
     masks = functional.interpolate(torch.stack([target - 0.5, answer])[None], size, mode="bilinear")[0] > 0
-    return outlined(outlined(image, masks[0].numpy(), TRUTH), masks[1].numpy(), ANSWER)
+    drawn = outlined(outlined(image, masks[0].numpy(), TRUTH), masks[1].numpy(), ANSWER)
+    shown = view.inside[0] > 0
+    return drawn[:rows, : int(shown.any(0).sum())]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.widgets.buttons import PanelButton
 from napari_medkd.widgets.job import Job
 from napari_medkd.widgets.labels import SPACING, Caption
+from napari_medkd.widgets.progress import ProgressBar
 from napari_medkd.widgets.sentences import file_size
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ class JobBar(QWidget):
         self._running = running
         self._done: Callable[[Any], None] = lambda result: None
         self._title = Caption()
-        self._bar = QProgressBar()
-        self._bar.setAccessibleName("Progress")
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(10)
+        self._bar = ProgressBar()
         self._cancel = PanelButton("Cancel", "Stop; what was done so far is kept where it can be resumed.")
         row = QHBoxLayout()
         row.setSpacing(SPACING)
@@ -70,7 +68,7 @@ class JobBar(QWidget):
         self._job, self._name, self._done = Job(work), title, done
         self._running.append(self._job)
         self._show_bar(True)
-        self._bar.setRange(0, 0)
+        self._bar.show_share(0, 0)
         self._title.setText(f"{title}…")
         self.show()
         self._timer.start()
@@ -93,8 +91,7 @@ class JobBar(QWidget):
         if not job.is_running:
             self._finish(job)
         elif job.total > 0:
-            self._bar.setRange(0, 1000)
-            self._bar.setValue(round(1000 * min(job.done / job.total, 1)))
+            self._bar.show_share(job.done, job.total)
             if not job.was_cancelled:
                 self._title.setText(f"{self._name}: {_amount(job)}")
 

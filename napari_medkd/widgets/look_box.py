@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_medkd.session.looking import can_look
@@ -15,6 +15,7 @@ from napari_medkd.widgets.keys import key_for, tooltip_for
 from napari_medkd.widgets.labels import SPACING, Caption, Section, Word
 from napari_medkd.widgets.links import Links
 from napari_medkd.widgets.looker_chooser import LookerChooser
+from napari_medkd.widgets.progress import ProgressBar
 from napari_medkd.widgets.suggestion_sentences import found_text, looker_text
 
 if TYPE_CHECKING:
@@ -48,11 +49,7 @@ class LookBox(Section):
         )
         self._kind_row = QWidget()
         self._start = KeyButton("Suggest", key_for("look").label, tooltip_for("look"))
-        self._bar = QProgressBar()
-        self._bar.setAccessibleName("Progress")
-        self._bar.setTextVisible(False)
-        self._bar.setRange(0, 1000)
-        self._bar.setFixedHeight(10)
+        self._bar = ProgressBar()
         self._stop = PanelButton("Stop", "Look no further; what was found so far stays.")
         self._build()
         self._connect()
@@ -144,7 +141,7 @@ class LookBox(Section):
         if not self._bar.isVisible():
             self._show_bar(True)
             self._say()
-        self._bar.setValue(round(1000 * share))
+        self._bar.show_share(share, 1)
 
     def _on_ended(self, *_: object) -> None:
         self._show_bar(self._session.suggestions.is_looking)

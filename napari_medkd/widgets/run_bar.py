@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medkd.errors import MedkdError
 from napari_medkd.runs.wording import figures, left
 from napari_medkd.widgets.buttons import PanelButton
 from napari_medkd.widgets.labels import SPACING, Caption
+from napari_medkd.widgets.progress import ProgressBar
 
 if TYPE_CHECKING:
     from napari_medkd.widgets.run_monitor import RunMonitor, RunState
@@ -61,10 +62,7 @@ class RunBar(QWidget):
         self._monitor, self._tells = monitor, tells_figures
         self._promised = bool(end_after_ms)
         self._title, self._note = Caption(), Caption()
-        self._bar = QProgressBar()
-        self._bar.setAccessibleName("Progress of the run")
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(10)
+        self._bar = ProgressBar("Progress of the run")
         self._stop = PanelButton(word, what)
         self._end = PanelButton("End now", "End its processes at once; what they have in hand is lost.")
         row = QHBoxLayout()
@@ -104,7 +102,7 @@ class RunBar(QWidget):
         if self._monitor.is_stopping:
             self._patience.start()
         if running:
-            self._bar.setRange(0, 0)
+            self._bar.show_share(0, 0)
             self._say("Starting…", "")
         else:
             failure = self._monitor.failure
@@ -114,8 +112,7 @@ class RunBar(QWidget):
     def _on_progressed(self, state: RunState) -> None:
         if not self._monitor.is_running:
             return
-        self._bar.setRange(0, state.total)
-        self._bar.setValue(min(state.step, state.total))
+        self._bar.show_share(state.step, state.total)
         title = "Stopping…" if self._monitor.is_stopping else _title(state)
         told = figures(state.values) if self._tells else ""
         self._say(title, " · ".join(filter(None, (left(state.seconds_left), told))))

@@ -18,7 +18,7 @@ from napari_medkd.widgets.job import Job
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOOK_MS = 200
+_LOOK_MS = 500  # each look that finds something has the window drawn once
 _BYTES = (
     2**17
 )  # of events at a look: a few milliseconds, so a long run is caught up with while the window lives
