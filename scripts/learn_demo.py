@@ -3,8 +3,8 @@
 ``python scripts/learn_demo.py FOLDER --data DIR`` needs a display or a virtual screen, and the extra `train`.
 DIR holds ``images/`` and ``masks/`` of the same names. A hand of the program's clicks once into each object,
 paints what the model got wrong, and commits. It leaves ``cases.png``, ``learn.png``, ``compare.png``,
-``used.png`` and ``figures.json`` in FOLDER: how long it took, how long the window stood still meanwhile, and how long when napari alone
-draws it, by its own status bar.
+``used.png`` and ``figures.json`` in FOLDER: how long it took, how long the window stood still meanwhile, and
+how long it does so when napari alone draws it, for a word in its status bar.
 """
 
 from __future__ import annotations

@@ -186,14 +186,29 @@ def _set(
     if taken is not None:
         for old, new, share in zip(before, after, taken, strict=True):
             old["taken"], new["taken"] = 0.0, share
-    figures = {}
-    for figure in before[0] if before else ():
-        first, second = [one[figure] for one in before], [one[figure] for one in after]
-        change = [b - a for a, b in zip(first, second, strict=True)]
-        figures[figure] = Change(
-            before=_interval(first, names), after=_interval(second, names), change=_interval(change, names)
-        )
-    return SetComparison(name=name, kind=kind, cases=len(set(names)), objects=len(names), figures=figures)
+    figures = {figure: _change(before, after, figure, names) for figure in (before[0] if before else ())}
+    sets = dict.fromkeys(row.set for row in rows[0]) if kind == "replay" else {}
+    parts = {}
+    for part in sets if len(sets) > 1 else ():
+        own = [number for number, row in enumerate(rows[0]) if row.set == part]
+        asked = [before[number] for number in own], [after[number] for number in own]
+        parts[part] = _change(*asked, "dice@1", [names[number] for number in own])
+    return SetComparison(
+        name=name, kind=kind, cases=len(set(names)), objects=len(names), figures=figures, parts=parts
+    )
+
+
+def _change(
+    before: Sequence[dict[str, float]],
+    after: Sequence[dict[str, float]],
+    figure: str,
+    cases: Sequence[tuple[str, str]],
+) -> Change:
+    first, second = [one[figure] for one in before], [one[figure] for one in after]
+    change = [b - a for a, b in zip(first, second, strict=True)]
+    return Change(
+        before=_interval(first, cases), after=_interval(second, cases), change=_interval(change, cases)
+    )
 
 
 def _interval(values: Sequence[float], cases: Sequence[tuple[str, str]]) -> Interval:

@@ -264,7 +264,8 @@ def _show(found: "LearningRun") -> None:
     comparison = _comparison(found)
     rows: list[tuple[str, ...]] = []
     for one in comparison.sets:
-        for name, change in one.figures.items():
+        parts = {f"dice@1, {name}": change for name, change in one.parts.items()}
+        for name, change in {**one.figures, **parts}.items():
             cells = (_number(change.before), _number(change.after), _number(change.change, sign=True))
             rows.append((one.name, f"{one.objects} of {one.cases} cases", name, *cells))
     print_facts({"Old": comparison.before, "New": comparison.after})

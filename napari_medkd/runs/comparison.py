@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 FILE = "comparison.json"
 FORGOTTEN = 0.01  # mean Dice that the replay set may lose
+_KIND_FORGOTTEN = (
+    0.03  # that one kind of it may lose before it is named: of few cases, so more of it is chance
+)
 _AS_BEFORE = (
     "It answers as the old one does: what was learnt helped none of the cases that it is chosen by, and was "
     "not kept. Correct more images, or choose another method."
@@ -55,6 +58,10 @@ class SetComparison(_Part):
         description="`dice@1` and `nsd` of the answer to the first click, or without any prompt; `dice` "
         "after the last click, and the clicks needed for an overlap of 85 percent, `noc85`. Of a model that "
         "learnt a kind of image, `taken`: the share of the images that it takes for that kind."
+    )
+    parts: dict[str, Change] = Field(
+        default_factory=dict,
+        description="`dice@1` of each folder that must not be forgotten, where there are several.",
     )
 
 
@@ -180,10 +187,25 @@ def _replay_sentence(found: SetComparison, forgets: bool) -> str:
     first = found.figures["dice@1"]
     said = f"On {_many(found.objects, 'object')} of other kinds of images: {first.after.mean:.3f} instead of "
     said += f"{first.before.mean:.3f}"
+    worst = _lost_most(found)
     if forgets:
-        return f"{said}: it forgets, keep the old one for those."
+        return f"{said}: it forgets, keep the old one for those{worst}."
     lost = first.change.mean is not None and first.change.mean < -_NOTHING
-    return f"{said}: within the {FORGOTTEN:g} that it may lose." if lost else f"{said}: nothing is forgotten."
+    if lost:
+        return f"{said}: within the {FORGOTTEN:g} that it may lose{worst}."
+    return f"{said}: nothing is forgotten{' on average' if worst else ''}{worst}."
+
+
+def _lost_most(found: SetComparison) -> str:
+    """Name the kind that lost much, which a mean over all may hide; empty where none did."""
+    lost = {
+        name: -change.change.mean for name, change in found.parts.items() if change.change.mean is not None
+    }
+    name = max(lost, key=lambda one: lost[one], default="")
+    if not name or lost[name] <= _KIND_FORGOTTEN:
+        return ""
+    change = found.parts[name]
+    return f", but {name} goes from {change.before.mean:.3f} to {change.after.mean:.3f}"
 
 
 def _taken(found: SetComparison) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_medkd.widgets.drawing import GREEN, RED
@@ -45,7 +45,10 @@ def set_table(found: SetComparison, prompts: str = "click", parent: QWidget | No
     """Return the table of one set of objects; `prompts` is what the models were given."""
     table = Table(f"Before and after on {found.name}", _HEADS, rows_shown=8, parent=parent)
     figures = _figures(found, prompts)
-    table.show_rows([_row(figures.get(name), name, change) for name, change in found.figures.items()])
+    rows = [_row(figures.get(name), name, change) for name, change in found.figures.items()]
+    first = figures["dice@1"]
+    rows += [_row(_of_part(first, name), name, change) for name, change in found.parts.items()]
+    table.show_rows(rows)
     return table
 
 
@@ -70,6 +73,10 @@ def _figures(found: SetComparison, prompts: str) -> dict[str, _Figure]:
         "nsd": _Figure("NSD", "Share of the outline of what it suggests that lies within tolerance."),
         "taken": _Figure("Taken for it", _TAKEN, more_is_better=found.kind == "corrections"),
     }
+
+
+def _of_part(figure: _Figure, name: str) -> _Figure:
+    return replace(figure, title=f"{figure.title}: {name}", meaning=f"{figure.meaning} Of {name} alone.")
 
 
 def _row(figure: _Figure | None, name: str, change: Change) -> tuple[Cell, ...]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_medkd.core.registry import Registry
 
@@ -31,7 +31,11 @@ class RecipeConfig(BaseModel):
         title="Name",
         description="Id of the model that comes of it.",
     )
-    title: str = Field("My student", title="Title", description="What the user reads.")
+    title: str = Field(
+        "My student",
+        title="Title",
+        description="What the user reads; after the name where that alone is given.",
+    )
     description: str = Field(
         "", title="Description", description="What it is good for, in a sentence on its card."
     )
@@ -72,6 +76,15 @@ class RecipeConfig(BaseModel):
         title="Patience",
         description="Looks without improvement before a stage ends; 0 never ends it.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _titled(cls, values: Any) -> Any:
+        """Give a model that was only named a title like its name, so that it is found in the panel."""
+        if not isinstance(values, dict) or values.get("title") or not values.get("name"):
+            return values
+        words = " ".join(str(values["name"]).replace("-", " ").replace("_", " ").split())
+        return {**values, "title": words[:1].upper() + words[1:]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,21 @@ def test_more_than_a_point_lost_is_forgotten(after, forgets):
     assert ("within the 0.01" in found.sentences[1]) is (after == 0.795)
 
 
+@pytest.mark.parametrize(
+    ("carotid", "words"),
+    [
+        (0.88, "nothing is forgotten."),
+        (0.79, "nothing is forgotten on average, but carotid goes from 0.900 to 0.790."),
+    ],
+)
+def test_a_kind_that_lost_much_is_named_beside_a_mean_that_hides_it(carotid, words):
+    found = comparison(change(0.5, 0.7, 0.1, 0.3), change(0.8, 0.8, None, None))
+    parts = {"nuclei": change(0.7, 0.75, None, None), "carotid": change(0.9, carotid, None, None)}
+    replay = found.sets[1].model_copy(update={"parts": parts})
+    said = found.model_copy(update={"sets": [found.sets[0], replay]}).sentences[1]
+    assert said.endswith(words)
+
+
 def test_a_model_that_kept_nothing_is_said_to_be_as_before():
     (said,) = comparison(change(0.5, 0.5, 0.0, 0.0), change(0.8, 0.8, 0.0, 0.0)).sentences
     assert "as the old one does" in said

@@ -59,7 +59,12 @@ COMPARISON = Comparison(
             figures={"dice@1": change(0.6, 0.8), "noc85": change(5, 3)},
         ),
         SetComparison(
-            name="replay", kind="replay", cases=40, objects=40, figures={"dice@1": change(0.9, 0.8)}
+            name="replay",
+            kind="replay",
+            cases=40,
+            objects=40,
+            figures={"dice@1": change(0.9, 0.8)},
+            parts={"carotid": change(0.9, 0.7), "nuclei": change(0.9, 0.9)},
         ),
     ],
     latency_before=Latency(encode=0.02, answer=0.01),
@@ -356,6 +361,10 @@ def test_the_sheet_shows_a_fall_in_red_and_keeps_the_old_one(tab, school, qtbot,
     assert own.texts == [
         ["Dice, 1 click", "0.600", "0.800", "+0.200 (+0.150 to +0.250)"],
         ["Clicks to 85 %", "5.0", "3.0", "−2.0 (−2.0 to −1.9)"],
+    ]
+    assert [row[:3] for row in replay.texts[1:]] == [
+        ["Dice, 1 click: carotid", "0.900", "0.700"],
+        ["Dice, 1 click: nuclei", "0.900", "0.900"],
     ]
     colours = [
         table.model().index(0, 3).data(Qt.ItemDataRole.ForegroundRole).name()

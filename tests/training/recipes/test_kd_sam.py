@@ -202,7 +202,7 @@ def distilled(tmp_path: Path, data: Path) -> str:
 
 @pytest.mark.slow
 def test_a_student_goes_on_with_corrections_and_its_teacher(tmp_path, distilled, monkeypatch):
-    monkeypatch.setattr("src_training.replay.replay_folders", lambda: samples.replay_folders()[:1])
+    monkeypatch.setattr("src_training.replay.replay_folders", lambda: samples.replay_folders()[:2])
     monkeypatch.setattr("src_training.comparing._REPLAY_CASES", 2)
     monkeypatch.setattr("src_training.comparing.CAP", 2)
     with places.open_store() as store:
@@ -218,7 +218,15 @@ def test_a_student_goes_on_with_corrections_and_its_teacher(tmp_path, distilled,
     assert not seen.learnt_from & set(seen.validation)
     comparison = Comparison.load(run)
     assert comparison is not None
-    assert [one.kind for one in comparison.sets] == ["corrections", "replay"]
+    own, replay = comparison.sets
+    assert (own.kind, set(own.parts), replay.kind, set(replay.parts)) == (
+        "corrections",
+        set(),
+        "replay",
+        {"carotid", "fundus"},
+    )
+    means = [one.after.mean for one in replay.parts.values()]
+    assert min(means) - 1e-4 <= replay.figures["dice@1"].after.mean <= max(means) + 1e-4
     chain = json.loads((run / "model" / "provenance.json").read_text())
     assert chain["parent"] == distilled and len(chain["corrections"]) == 7 and chain["replay"]
     learning.use_new(run)
