@@ -25,7 +25,8 @@ from napari_medkd.models.export import example_inputs
 from napari_medkd.models.promptable import build_model
 from napari_medkd.models.store import ModelStore
 from src_training.counting import count
-from src_training.recipes.kd_sam import KdSamConfig, student_card
+from src_training.recipes.kd_sam import KdSamConfig
+from src_training.recipes.kd_sam_student import student_card
 from src_training.recipes.ts_kd import TsKdConfig
 from src_training.recipes.ts_kd_stages import student_architecture
 
