@@ -35,6 +35,7 @@ from napari_medkd.settings import Settings
 from src_training.data import ImageMaskFolder
 from src_training.evaluation import Question, evaluate
 from src_training.files import write_text
+from src_training.interpolation import FILE as INTERPOLATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -122,6 +123,7 @@ def _done(cell: Cell, options: argparse.Namespace, report: dict[str, Any]) -> di
         "seconds": round(_ended(handle) - began, 1),
         "cpu_seconds": round(now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime, 1),
         "kept": _kept(handle),
+        "shares": json.loads((handle.folder / INTERPOLATION).read_text(encoding="utf-8"))["shares"],
         "after": {
             name: _same(_answers(model, name, options), report["before"][name])
             for name in asked_of(cell.target)

@@ -145,6 +145,7 @@ class LearnDemo(Demo):
             self.viewer.status = f"{number}"
             self.pause(0.2)
         self.figures["napari_draws_its_window_s"] = pulse.read()
+        self.viewer.status = "Ready"
         start = time.perf_counter()
         self.press(learn, "Start")
         self.wait(lambda: learn.monitor.is_running, "the run has begun", 300)

@@ -56,7 +56,7 @@ class RefreshConfig(RecipeConfig):
         0.5, ge=0, lt=1, title="Rehearsal", description="Share of views of other kinds of images."
     )
     retain: float = Field(
-        1.0, ge=0, title="Keep to the old", description="Weight of the old answers on rehearsed views."
+        4.0, ge=0, title="Keep to the old", description="Weight of the old answers on rehearsed views."
     )
     views: int = Field(
         16,
@@ -69,14 +69,14 @@ class RefreshConfig(RecipeConfig):
         0.3, gt=0, le=1, title="Backbone rate", description="Its learning rate, as a share of the rest."
     )
     margin: float = Field(
-        0.005,
+        0.01,
         ge=0,
         le=1,
         title="Margin",
         description="Mean overlap that may be lost on rehearsed images for a gain on corrected ones.",
     )
     kind_margin: float = Field(
-        0.02, ge=0, le=1, title="Margin of a kind", description="Overlap that one kind of them may lose."
+        0.05, ge=0, le=1, title="Margin of a kind", description="Overlap that one kind of them may lose."
     )
     gain: float = Field(
         0.95,
