@@ -1,6 +1,8 @@
 """What `benchmarks.recipes` compares: arms, what they share, and the orderings that were expected beforehand.
 
-An arm is a recipe's own settings and nothing else. The orderings were written down before any arm was run.
+An arm is a recipe's own settings and nothing else. The orderings were written down before any arm was run,
+but for the one with cross-entropy in KD-SAM's stage B: that arm and its ordering came after the others had
+been seen, and before it was run itself.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ _OF_NETWORK = frozenset(
 # Settings of a network that KD-SAM made, of its teacher, and of what only its controls need.
 _OF_DISTILLED = frozenset(
     {"teacher", "backbone", "backbone_weights", "size", "cell", "neck_width", "neck_blocks", "boxes"}
-    | {"perceptual_size", "vgg_weights"}
+    | {"perceptual", "perceptual_size", "vgg_weights"}
 )
 # Settings of a teacher that is adapted first.
 _OF_TEACHER = frozenset({"teacher_steps", "teacher_batch", "teacher_rate", "taught_weight", "hidden_weight"})

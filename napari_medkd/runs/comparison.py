@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 FILE = "comparison.json"
 FORGOTTEN = 0.01  # mean Dice that the replay set may lose
-_KIND_FORGOTTEN = (
-    0.03  # that one kind of it may lose before it is named: of few cases, so more of it is chance
-)
+_KIND_FORGOTTEN = 0.03  # that one kind of it may lose before it is named: it has few cases
 _AS_BEFORE = (
     "It answers as the old one does: what was learnt helped none of the cases that it is chosen by, and was "
     "not kept. Correct more images, or choose another method."
@@ -189,11 +187,10 @@ def _replay_sentence(found: SetComparison, forgets: bool) -> str:
     said += f"{first.before.mean:.3f}"
     worst = _lost_most(found)
     if forgets:
-        return f"{said}: it forgets, keep the old one for those{worst}."
+        return f"{said}: it forgets, keep the old one for those{f'. Worst: {worst}' if worst else ''}."
     lost = first.change.mean is not None and first.change.mean < -_NOTHING
-    if lost:
-        return f"{said}: within the {FORGOTTEN:g} that it may lose{worst}."
-    return f"{said}: nothing is forgotten{' on average' if worst else ''}{worst}."
+    verdict = f"within the {FORGOTTEN:g} that it may lose" if lost else "nothing is forgotten"
+    return f"{said}: {verdict}{f' on average, but {worst}' if worst else ''}."
 
 
 def _lost_most(found: SetComparison) -> str:
@@ -205,7 +202,7 @@ def _lost_most(found: SetComparison) -> str:
     if not name or lost[name] <= _KIND_FORGOTTEN:
         return ""
     change = found.parts[name]
-    return f", but {name} goes from {change.before.mean:.3f} to {change.after.mean:.3f}"
+    return f"{name} goes from {change.before.mean:.3f} to {change.after.mean:.3f}"
 
 
 def _taken(found: SetComparison) -> int:

@@ -186,13 +186,14 @@ def _rehearsed(config: KdSamConfig, context: Context) -> list[Picture]:
     """Return pictures of other kinds, none of which is a validation case."""
     if not config.rehearsal:
         return []
-    from src_training.replay import Replay, digests
+    from src_training.replay import Replay
+    from src_training.scenes import content_digest
 
     orders = context.spec.learning
     folders = map(Path, orders.replay if orders is not None else ())
     found = Replay(folders, tell=context.warn).pictures("train")
-    kept_apart = set(digests(context.validation))
-    return [picture for picture, mark in zip(found, digests(found), strict=True) if mark not in kept_apart]
+    kept_apart = {content_digest(picture.image) for picture in context.validation}
+    return [picture for picture in found if content_digest(picture.image) not in kept_apart]
 
 
 def _record(stages: Sequence[Stage], seen: dict[str, list[Picture]], context: Context) -> None:
