@@ -153,6 +153,31 @@ class Geometry:
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(3, -1).T
         return bool(np.abs(self.to_world(corners) - other.to_world(corners)).max() <= tolerance_mm)
 
+    def turn_onto(
+        self, other: Geometry, tolerance_mm: float = 1e-3
+    ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Tell how to store this grid's voxels as `other` does, where both are the same voxels.
+
+        Returns
+        -------
+        order, flipped : tuple of int, or None
+            ``np.flip(data.transpose(order), flipped)`` lies as `other`; None where no turn by right angles
+            brings the corners within `tolerance_mm`.
+        """
+        steps = np.rint(np.linalg.inv(other.affine[:3, :3]) @ self.affine[:3, :3])
+        if not all((np.abs(steps).sum(axis) == 1).all() for axis in (0, 1)):
+            return None
+        order = tuple(int(axis) for axis in np.abs(steps).argmax(axis=1))
+        flipped = tuple(axis for axis in range(3) if steps[axis, order[axis]] < 0)
+        depth, rows, columns = (self.shape[axis] for axis in order)
+        shape = (depth, rows, columns)
+        affine = self.affine[:, [*order, 3]]
+        for axis in flipped:
+            affine[:, 3] += (shape[axis] - 1) * affine[:, axis]
+            affine[:, axis] *= -1
+        turned = Geometry(shape, affine, self.from_file)
+        return (order, flipped) if turned.same_grid(other, tolerance_mm) else None
+
     def display_affine(self) -> Affine:
         """Return (z, y, x, 1) → the viewer's axis-aligned world, 4×4, in millimetres.
 

@@ -38,7 +38,8 @@ def read_labels(path: str | os.PathLike[str], like: Volume | None = None) -> NDA
     path : path
         A file of any format that `read_volume` opens, or a DICOM-SEG.
     like : Volume or None
-        The image that it belongs to: same shape, and same place where both files say where they are.
+        The image that it belongs to: same shape, and same place where both files say where they are. There a
+        mask whose axes run another way, as converters from DICOM store them, is turned to lie as the image.
 
     Returns
     -------
@@ -54,8 +55,7 @@ def read_labels(path: str | os.PathLike[str], like: Volume | None = None) -> NDA
     if is_segmentation(Path(path)):
         return read_segmentation(path, like).labels
     volume = read_volume(path)
-    if like is not None:
-        _check_grid(Path(path).name, volume, like)
+    turn = _turn(Path(path).name, volume, like) if like is not None else None
     if Path(path).suffix.lower() in _LOSSY:
         raise _no_mask(path, "a JPEG blurs the values at every edge")
     values = np.asarray(volume.header.get("indices", volume.data))
@@ -66,6 +66,9 @@ def read_labels(path: str | os.PathLike[str], like: Volume | None = None) -> NDA
     _check_values(path, values)
     if volume.modality in ("GRAY", "RGB") and set(np.unique(values).tolist()) <= {0, 255}:
         values = values > 0
+    if turn is not None:
+        order, flipped = turn
+        values = np.ascontiguousarray(np.flip(values.transpose(order), flipped))
     return values.astype(np.uint16)
 
 
@@ -95,20 +98,26 @@ def read_label_names(path: str | os.PathLike[str]) -> dict[int, str]:
         return {}
 
 
-def _check_grid(name: str, mask: Volume, like: Volume) -> None:
-    if mask.shape != like.shape:
+def _turn(name: str, mask: Volume, like: Volume) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return how to turn a mask onto its image, None where it lies there as it is; refuse another grid."""
+    tolerance = 0.1 * min(like.geometry.spacing)
+    both_placed = mask.geometry.from_file and like.geometry.from_file
+    if mask.shape == like.shape and (
+        not both_placed or mask.geometry.same_grid(like.geometry, tolerance_mm=tolerance)
+    ):
+        return None
+    turn = mask.geometry.turn_onto(like.geometry, tolerance) if both_placed else None
+    if turn is None and mask.shape != like.shape:
         raise GeometryMismatch(
             f'The mask "{name}" has {_size(mask.shape)} voxels, the image {_size(like.shape)}.',
             "Choose the mask of this image.",
         )
-    both_placed = mask.geometry.from_file and like.geometry.from_file
-    if both_placed and not mask.geometry.same_grid(
-        like.geometry, tolerance_mm=0.1 * min(like.geometry.spacing)
-    ):
+    if turn is None:
         raise GeometryMismatch(
             f'The mask "{name}" has the size of the image but lies elsewhere in the patient.',
             "Choose the mask of this image, or resample it onto the image's grid.",
         )
+    return turn
 
 
 def _check_values(path: str | os.PathLike[str], values: NDArray[np.generic]) -> None:

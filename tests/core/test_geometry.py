@@ -118,6 +118,37 @@ def test_same_grid_sees_a_shift_a_tilt_and_another_shape():
     assert not geometry.same_grid(Geometry((10, 20, 31), LPS_AXIAL))
 
 
+@pytest.mark.parametrize("affine", AFFINES)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("flipped", [(), (1,), (0, 2)])
+def test_the_same_voxels_in_another_order_are_turned_back(affine, order, flipped):
+    data = np.arange(24).reshape(2, 3, 4)
+    geometry = Geometry(data.shape, affine)
+    stored = np.flip(data.transpose(order), flipped)
+    # Where every stored voxel lies: follow its number back to where it was.
+    first, *steps = (
+        np.argwhere(data == stored[at])[0] for at in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    )
+    there = np.eye(4)
+    there[:3, 3] = first
+    there[:3, :3] = np.stack([step - first for step in steps], axis=1)
+    other = Geometry(stored.shape, affine @ there)
+    turn = other.turn_onto(geometry)
+    assert turn is not None
+    assert np.array_equal(np.flip(stored.transpose(turn[0]), turn[1]), data)
+
+
+def test_nothing_turns_a_grid_onto_one_that_lies_elsewhere():
+    geometry = Geometry((10, 20, 30), LPS_AXIAL)
+    shifted, tilted, coarser = LPS_AXIAL.copy(), LPS_AXIAL.copy(), LPS_AXIAL.copy()
+    shifted[1, 3] += 0.01
+    tilted[:3, :3] = rotation(np.random.default_rng(0), 40) @ tilted[:3, :3]
+    coarser[:, 0] *= 2
+    for affine in (shifted, tilted, coarser):
+        assert geometry.turn_onto(Geometry((10, 20, 30), affine)) is None
+    assert geometry.turn_onto(Geometry((10, 30, 20), LPS_AXIAL)) is None
+
+
 @pytest.mark.parametrize("bad", [np.zeros((4, 4)), np.eye(3), np.full((4, 4), np.nan)])
 def test_an_unusable_affine_is_refused_with_a_sentence(bad):
     with pytest.raises(GeometryMismatch, match="invertible"):

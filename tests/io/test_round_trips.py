@@ -158,6 +158,20 @@ def test_a_failure_leaves_the_old_mask_and_no_rubbish(tmp_path, monkeypatch):
     assert [one.name for one in tmp_path.iterdir()] == ["mask.nii.gz"]
 
 
+@pytest.mark.parametrize(("order", "flipped"), [((0, 1, 2), (1,)), ((2, 1, 0), ()), ((1, 2, 0), (0, 2))])
+def test_a_mask_that_a_converter_stored_another_way_is_turned_onto_its_image(tmp_path, order, flipped):
+    """As for a DICOM series and a mask from a converter, which lets the rows run the other way."""
+    like = image(oblique())
+    affine = oblique()[:, [*order, 3]]
+    for axis in flipped:
+        affine[:, 3] += (SHAPE[order[axis]] - 1) * affine[:, axis]
+        affine[:, axis] *= -1
+    stored = np.flip(labels().transpose(order), flipped)
+    there = Volume.from_array(stored, geometry=Geometry(stored.shape, affine), modality="CT")
+    path = write_labels(tmp_path / "mask.nii.gz", stored, there)
+    assert np.array_equal(read_labels(path, like=like), labels())
+
+
 def test_a_mask_of_another_place_is_refused(tmp_path):
     like = image(oblique())
     moved = oblique()
