@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from src_training.augment import changed
 from src_training.draws import Stream
 from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
-from src_training.views import draw_view, stretched, turned
+from src_training.views import draw_beside, draw_view, stretched, turned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +41,17 @@ class Batch(PictureBatch):
         Which view each object is in.
     step : int
         Number of the step, from which chance inside the step is drawn.
+    beside : Tensor (P, h, h), optional
+        The objects on a neighbouring slice, which is all that is said of them at first.
     """
 
-    of_objects: ClassVar[frozenset[str]] = frozenset({"targets", "owners"})  # the rest is of views
+    of_objects: ClassVar[frozenset[str]] = frozenset({"targets", "owners", "beside"})  # the rest is of views
 
     images: Tensor
     targets: Tensor
     owners: Tensor
     step: int
+    beside: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def weight(self) -> int:
@@ -75,6 +78,8 @@ class ViewStream(Stream[Batch]):
         How many views, by what chance.
     objects : int
         Objects asked for in each at most.
+    handed : float
+        Share of steps whose objects are known from a neighbouring slice, where there are volumes.
     """
 
     def __init__(
@@ -83,7 +88,11 @@ class ViewStream(Stream[Batch]):
         card: ModelCard,
         draws: Draws,
         objects: int,
+        handed: float = 0.0,
     ) -> None:
+        self._handed = handed
+        near = [one for pictures, _ in pools for one in pictures if one.beside] if handed else []
+        self._near = near, np.cumsum(weights(near))
         self._pools = [(pictures, np.cumsum(weights(pictures))) for pictures, _ in pools if pictures]
         shares = np.array([share for pictures, share in pools if pictures])
         self._shares = np.cumsum(shares / shares.sum())
@@ -92,28 +101,46 @@ class ViewStream(Stream[Batch]):
     def batch(self, step: int) -> Batch:
         """Return the batch of one step."""
         views = self.views(step)
+        beside = [view.beside for view in views if view.beside is not None]
         counts = [len(view.targets) for view in views]
         return Batch(
             torch.stack([normalised(view, self._card) for view in views]),
             torch.cat([view.targets for view in views]),
             torch.repeat_interleave(torch.arange(len(views)), torch.tensor(counts)),
             step,
+            beside=torch.cat(beside) if beside else None,
         )
 
     def views(self, step: int) -> list[View]:
         """Return the views of one step, as they are before a network's card is looked at."""
         rng = self._draws.chance(step)
-        return [self._view(rng) for _ in range(self._draws.size)]
+        handed = bool(self._near[0]) and rng.random() < self._handed
+        draw = self._view_beside if handed else self._view
+        return [draw(rng) for _ in range(self._draws.size)]
 
     def _view(self, rng: Generator) -> View:
         pictures, shares = self._pools[_drawn(self._shares, rng)]
         picture = pictures[_drawn(shares, rng)]
-        size, side = self._card.preprocessing.size, self._card.architecture.logit_side
         whole = not self._card.architecture.zoom
         if self._card.preprocessing.fit == "stretch":
             picture = stretched(picture)
-        view = turned(draw_view(picture, rng, size, side, self._objects, whole), rng)
-        return type(view)(changed(view.image, rng), view.inside, view.targets)
+        return self._seen(draw_view(picture, rng, *self._sides, self._objects, whole), rng)
+
+    def _view_beside(self, rng: Generator) -> View:
+        pictures, shares = self._near
+        while True:  # until an object is on both slices and in the view, which most are
+            view = draw_beside(pictures[_drawn(shares, rng)], rng, *self._sides, self._objects)
+            if view is not None:
+                return self._seen(view, rng)
+
+    @property
+    def _sides(self) -> tuple[int, int]:
+        return self._card.preprocessing.size, self._card.architecture.logit_side
+
+    @staticmethod
+    def _seen(view: View, rng: Generator) -> View:
+        view = turned(view, rng)
+        return replace(view, image=changed(view.image, rng))
 
 
 def _drawn(shares: NDArray[np.float64], rng: Generator) -> int:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.ndimage import binary_dilation, binary_erosion, shift
 
+from napari_medkd.core.geometry import Plane
 from napari_medkd.core.robot import first_box, first_point, next_click
 from napari_medkd.errors import InvalidPrompt
+from napari_medkd.inference.volumetric import HandOver
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -23,6 +26,8 @@ PADDING, OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
 _BOX, _SCRIBBLE = 0.35, 0.1  # of an interactive student's objects
 _CENTRE = 0.5  # share of clicks in the deepest place; the others are anywhere in the error
 _SCRIBBLED = 4
+_WORN = 2  # cells of the target's grid
+_HAND_OVER = HandOver(box=True, point=True)
 _EXACT = 0.5  # share of boxes that touch the object on every side
 _MOST_NOISE = 20 / 1024  # of the view's side that an edge of the others may be off (Kirillov et al. 2023)
 
@@ -53,6 +58,9 @@ class Conversation:
         Shares of objects that are first boxed, or scribbled on; the rest is clicked.
     answered : ndarray (P, h, h) bool, optional
         What a model answered that nobody had asked; then the first word is a correction of that.
+    beside : ndarray (P, h, h) bool, optional
+        The objects on a neighbouring slice; then the first words are what is said of them when an object is
+        followed through a volume.
     """
 
     def __init__(
@@ -62,12 +70,15 @@ class Conversation:
         boxes: float = _BOX,
         scribbles: float = _SCRIBBLE,
         answered: Mask | None = None,
+        beside: Mask | None = None,
     ) -> None:
         self._targets = targets
         self._rng = rng
         self._shares = boxes, scribbles
         self._said: list[list[Token]]
-        if answered is None:
+        if beside is not None:
+            self._said = [_handed(mask) for mask in beside]
+        elif answered is None:
             self._said = [self._first(target) for target in targets]
         else:
             self._said = [[] for _ in targets]
@@ -118,6 +129,29 @@ class Conversation:
         point = first_point(wrong, self._rng)
         inside = bool(target[int(point.row), int(point.column)])
         return point.row, point.column, int(inside)
+
+
+def _handed(mask: Mask) -> list[Token]:
+    """Return the box and the points that a followed object is asked for with."""
+    prompt = _HAND_OVER.prompt(Plane(0, 0), mask)
+    box, points = prompt.box, [(point.row, point.column, INSIDE) for point in prompt.points]
+    assert box is not None
+    return [(box.top, box.left, TOP_LEFT), (box.bottom, box.right, BOTTOM_RIGHT), *points]
+
+
+def worn(masks: Mask, rng: Generator) -> Mask:
+    """Return (P, h, h) masks as errors of the slices before leave them: moved, and larger or smaller."""
+    return np.stack([_worn(mask, rng) for mask in masks])
+
+
+def _worn(mask: Mask, rng: Generator) -> Mask:
+    down, right, grown = (int(one) for one in rng.integers(-_WORN, _WORN + 1, 3))
+    changed = mask
+    if grown:
+        change = binary_dilation if grown > 0 else binary_erosion
+        changed = change(mask, iterations=abs(grown))
+    changed = shift(changed, (down, right), order=0, output=np.bool_)
+    return changed if changed.any() else mask
 
 
 def usable(targets: NDArray[np.float32]) -> Mask:

@@ -49,6 +49,11 @@ class Case:
     instances: Path | None = None
     kind: Kind | None = None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether an object keeps its name from slice to slice; a part that is named by its size does not."""
+        return self.kind in ("labels", "whole") or (self.kind is None and self.instances is None)
+
     def load(self) -> tuple[Volume, NDArray[np.uint16]]:
         """Read the image and its mask (z, y, x) on the same grid."""
         volume = read_volume(self.image)

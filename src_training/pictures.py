@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_medkd.core.geometry import Plane
 from napari_medkd.errors import MedkdError, UnreadableFile
 from src_training.data import ImageMaskFolder, about
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _SMALLEST = 20  # pixels: less than a click can mean
 _TRAIN = "train"
+_REACH = 2  # slices away that another slice of a volume is a neighbour
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +39,15 @@ class Picture:
         Through the volume's own window.
     objects : ndarray (rows, columns) uint16
         Which object each pixel belongs to, from 1; 0 is none.
+    beside : sequence of ndarray (rows, columns) uint16
+        The same objects, under the same numbers, on neighbouring slices of a volume: those that both show.
     """
 
     set: str
     case: str
     image: NDArray[np.uint8]
     objects: NDArray[np.uint16]
+    beside: tuple[NDArray[np.uint16], ...] = ()
 
     @property
     def count(self) -> int:
@@ -108,15 +113,32 @@ def by_set(pictures: Iterable[Picture]) -> dict[str, list[Picture]]:
 def pictures_of(name: str, case: Case) -> list[Picture]:
     """Read the slices of a case that show an object; `name` is that of its set."""
     volume, targets = case.objects(limit=None, smallest=_SMALLEST)
-    by_plane: dict[tuple[int, int], list[NDArray[np.bool_]]] = {}
+    by_plane: dict[Plane, dict[str, NDArray[np.bool_]]] = {}
     for target in targets:
-        by_plane.setdefault((target.plane.axis, target.plane.index), []).append(target.mask)
-    planes = {(target.plane.axis, target.plane.index): target.plane for target in targets}
+        by_plane.setdefault(target.plane, {})[target.name] = target.mask
     pictures = []
-    for key, masks in by_plane.items():
-        objects = np.zeros(masks[0].shape, np.uint16)
-        for number, mask in enumerate(masks, start=1):
-            objects[mask] = number
-        image = np.ascontiguousarray(volume.slice_uint8(planes[key]))
-        pictures.append(Picture(name, case.name, image, objects))
+    for plane, masks in by_plane.items():
+        image = np.ascontiguousarray(volume.slice_uint8(plane))
+        objects = _numbered(masks, list(masks))
+        near = _beside(plane, by_plane) if case.is_named else []
+        beside = tuple(_numbered(other, list(masks)) for other in near if other.keys() & masks.keys())
+        pictures.append(Picture(name, case.name, image, objects, beside))
     return pictures
+
+
+def _beside(
+    plane: Plane, by_plane: dict[Plane, dict[str, NDArray[np.bool_]]]
+) -> list[dict[str, NDArray[np.bool_]]]:
+    """Return the objects of the neighbouring slices, by name."""
+    steps = (step for step in range(-_REACH, _REACH + 1) if step)
+    near = (Plane(plane.axis, plane.index + step) for step in steps if plane.index + step >= 0)
+    return [by_plane[one] for one in near if one in by_plane]
+
+
+def _numbered(masks: dict[str, NDArray[np.bool_]], names: list[str]) -> NDArray[np.uint16]:
+    """Return objects in one array, by their place in `names`, from 1; others are left out."""
+    objects = np.zeros(next(iter(masks.values())).shape, np.uint16)
+    for number, name in enumerate(names, start=1):
+        if name in masks:
+            objects[masks[name]] = number
+    return objects

@@ -35,11 +35,14 @@ class View:
         1 where the picture is.
     targets : Tensor (objects, h, h) float
         How much of each cell belongs to each object, 0 to 1.
+    beside : Tensor (objects, h, h) float, optional
+        The same of the objects on a neighbouring slice.
     """
 
     image: Tensor
     inside: Tensor
     targets: Tensor
+    beside: Tensor | None = None
 
 
 def draw_view(
@@ -55,13 +58,24 @@ def draw_view(
         Whether every view shows the whole picture.
     """
     chosen = int(rng.integers(1, picture.count + 1))
-    rows, columns = np.nonzero(picture.objects == chosen)
-    low = np.array([rows.min(), columns.min()])
-    high = np.array([rows.max(), columns.max()]) + 1
-    shape = np.array(picture.objects.shape)
-    top, left, extent = (0, 0, int(shape.max())) if whole else _place(shape, low, high, rng)
-    found = _visible(picture, (top, left, extent), chosen, rng, limit, side)
-    return cut(picture, (top, left, extent), found, size, side)
+    where = (0, 0, max(picture.objects.shape)) if whole else _around(picture, chosen, rng)
+    return cut(picture, where, _visible(picture, where, chosen, rng, limit, side), size, side)
+
+
+def draw_beside(picture: Picture, rng: Generator, size: int, side: int, limit: int) -> View | None:
+    """Draw a view as `draw_view` does, placed by where objects are on a neighbouring slice.
+
+    That is all that is known of them when they are followed through a volume. None where nothing of them is
+    left to see on this slice.
+    """
+    there = replace(picture, objects=picture.beside[int(rng.integers(len(picture.beside)))])
+    chosen = int(rng.choice(np.unique(there.objects)[1:]))
+    where = _around(there, chosen, rng)
+    found = _visible(there, where, chosen, rng, limit, side)
+    view = cut(picture, where, found, size, side)
+    kept = view.targets.sum((1, 2)) >= _VISIBLE
+    beside = _shares(there, where, found, side)
+    return replace(view, targets=view.targets[kept], beside=beside[kept]) if kept.any() else None
 
 
 def cut(picture: Picture, where: tuple[int, int, int], objects: list[int], size: int, side: int) -> View:
@@ -69,14 +83,10 @@ def cut(picture: Picture, where: tuple[int, int, int], objects: list[int], size:
     top, left, extent = where
     rows, columns = slice(top, top + extent), slice(left, left + extent)
     image = torch.from_numpy(picture.image[rows, columns]).permute(2, 0, 1).float()
-    labels = picture.objects[rows, columns].astype(np.int32)
-    masks = torch.zeros(len(objects), *labels.shape)
-    for index, number in enumerate(objects):
-        masks[index] = torch.from_numpy(labels == number)
     padding = (0, extent - image.shape[2], 0, extent - image.shape[1])
+    inside = functional.pad(torch.ones(1, *image.shape[1:]), padding)
     image = functional.pad(image, padding)
-    inside = functional.pad(torch.ones(1, *labels.shape), padding)
-    targets = functional.adaptive_avg_pool2d(functional.pad(masks, padding), side)
+    targets = _shares(picture, where, objects, side)
     scaled = functional.interpolate(
         torch.cat([image, inside])[None], (size, size), mode="bilinear", align_corners=False, antialias=True
     )[0]
@@ -106,7 +116,27 @@ def turned(view: View, rng: Generator) -> View:
         maps = torch.rot90(maps, quarters, (1, 2))
         return maps.flip(2) if flip else maps
 
-    return View(turn(view.image), turn(view.inside), turn(view.targets))
+    beside = None if view.beside is None else turn(view.beside)
+    return View(turn(view.image), turn(view.inside), turn(view.targets), beside)
+
+
+def _shares(picture: Picture, where: tuple[int, int, int], objects: list[int], side: int) -> Tensor:
+    """Return how much of each cell of a view belongs to each object, (objects, side, side)."""
+    top, left, extent = where
+    labels = picture.objects[top : top + extent, left : left + extent].astype(np.int32)
+    masks = torch.zeros(len(objects), *labels.shape)
+    for index, number in enumerate(objects):
+        masks[index] = torch.from_numpy(labels == number)
+    padding = (0, extent - labels.shape[1], 0, extent - labels.shape[0])
+    return functional.adaptive_avg_pool2d(functional.pad(masks, padding), side)
+
+
+def _around(picture: Picture, chosen: int, rng: Generator) -> tuple[int, int, int]:
+    """Draw (top, left, side) of a view of an object."""
+    rows, columns = np.nonzero(picture.objects == chosen)
+    low = np.array([rows.min(), columns.min()])
+    high = np.array([rows.max(), columns.max()]) + 1
+    return _place(np.array(picture.objects.shape), low, high, rng)
 
 
 def _place(shape: np.ndarray, low: np.ndarray, high: np.ndarray, rng: Generator) -> tuple[int, int, int]:

@@ -59,6 +59,11 @@ class Architecture(BaseModel):
         description="Whether a lone box or lasso is answered from its view and the view's mirror image "
         "together, twice, the second time with the first answer as a mask prompt. Needs `zoom`.",
     )
+    handed: bool = Field(
+        False,
+        description="Whether it was trained to take over an object's mask from a neighbouring slice, and so "
+        "is shown it when the object is followed through a volume.",
+    )
     half_precision: bool = Field(
         False, description="Whether its answers stay the same on a GPU that computes in 16-bit floats."
     )

@@ -126,8 +126,8 @@ class Answers:
     def asking(self, volume: Volume, segmenter: Segmenter) -> Ask:
         """Return what answers prompts on the worker's thread, for a sweep: slices are encoded once."""
 
-        def ask(prompt: Prompt) -> Prediction:
-            return segmenter.predict(self._embedding(volume, segmenter, prompt.plane), prompt)
+        def ask(prompt: Prompt, previous: Seen | None) -> Prediction:
+            return segmenter.predict(self._embedding(volume, segmenter, prompt.plane), prompt, previous)
 
         return ask
 

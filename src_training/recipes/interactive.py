@@ -59,6 +59,13 @@ class InteractiveConfig(RecipeConfig):
     pseudo: float = Field(
         0.1, ge=0, lt=1, title="Pseudo-objects", description="Share of views of what the teacher found."
     )
+    handed: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Handed over",
+        description="Share of steps that ask for what a neighbouring slice shows, as following does.",
+    )
     backbone_rate: float = Field(
         0.5, gt=0, le=1, title="Backbone rate", description="Its learning rate, as a share of the neck's."
     )
@@ -117,6 +124,7 @@ def _card(config: InteractiveConfig, base: str) -> ModelCard:
             logits_per_cell=8,
             zoom=True,
             mirror=True,
+            handed=config.handed > 0,
         ),
         preprocessing=Preprocessing(
             size=config.size, interpolation="bilinear", mean=(127.0,) * 3, std=(128.0,) * 3
@@ -182,7 +190,7 @@ def _masks(
 
     seed = context.spec.seed
     pools = [(context.pictures, 1 - config.pseudo), (taught, config.pseudo)]
-    batches = ViewStream(pools, card, context.draws(config.batch_size), config.objects)
+    batches = ViewStream(pools, card, context.draws(config.batch_size), config.objects, config.handed)
     validate = None
     if context.validation:
         draws = Draws(config.batch_size, seed)

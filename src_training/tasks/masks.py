@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from src_training.clicks import Conversation, usable
+from napari_medkd.inference.volumetric import SURE
+from src_training.clicks import Conversation, usable, worn
 from src_training.losses.masks import mask_loss, overlap
 
 if TYPE_CHECKING:
@@ -101,11 +102,15 @@ class MaskTask(nn.Module):
         """
         rng = np.random.default_rng((self._seed, batch.step, 1))
         targets = batch.targets
-        talk = Conversation(usable(targets.cpu().numpy()), rng, **self._boxes)
+        beside = batch.beside if batch.beside is None else worn(usable(batch.beside.cpu().numpy()), rng)
+        talk = Conversation(usable(targets.cpu().numpy()), rng, **self._boxes, beside=beside)
         features = [maps[batch.owners] for maps in encoded]
         losses: list[Tensor] = []
         found: list[Tensor] = []
         mask: Tensor | None = None
+        if beside is not None and rng.random() >= _FORGOTTEN:
+            sure = torch.from_numpy(SURE * (2 * beside.astype(np.float32) - 1)).to(targets.device)
+            mask = self._as_prompt(sure, features[0])
         for number in range(self._rounds):
             tokens = talk.tokens(self._frame)
             said = tokens.coordinates.to(targets.device), tokens.labels.to(targets.device)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,34 @@ def test_seeds_and_processes_see_different_views(pictures):
     first = stream(pictures).batch(0).images
     assert not torch.equal(first, stream(pictures, seed=1).batch(0).images)
     assert not torch.equal(first, stream(pictures, rank=1, world=2).batch(0).images)
+
+
+def test_some_steps_ask_for_what_a_neighbouring_slice_shows(pictures):
+    neighbours = [replace(one, beside=(one.objects,)) for one in pictures[:2]] + pictures[2:]
+    handed = ViewStream([(neighbours, 1.0)], CARD, Draws(4, 0), 2, handed=0.5)
+    batches = [handed.batch(step) for step in range(12)]
+    taken = [batch for batch in batches if batch.beside is not None]
+    assert 2 < len(taken) < 10
+    piece = taken[0].pieces(2)[1]
+    assert torch.equal(piece.beside, piece.targets)  # here the neighbour is the slice itself
+    plain = ViewStream([(pictures, 1.0)], CARD, Draws(4, 0), 2, handed=0.5)  # no volume among them
+    assert torch.equal(plain.batch(1).images, stream(pictures).batch(1).images)
+
+
+def test_slices_of_a_volume_know_their_objects_on_the_slices_beside(tmp_path):
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    labels = np.zeros((40, 40, 6), np.uint8)
+    labels[5:15, 5:15, 1:5] = 7
+    labels[20:36, 20:36, 3:5] = 2
+    for folder, values in (("images", labels * 9.0), ("labels", labels)):
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / folder / "one.nii.gz")
+    slices = load_pictures([tmp_path], split=None)
+    assert [len(one.beside) for one in slices] == [2, 3, 3, 2]
+    last = slices[-1]  # shows both objects; two slices before, there was one of them
+    seven = int(last.objects[labels[..., 4].T == 7].max())
+    assert set(np.unique(last.beside[0])) == {0, seven}
+    assert np.array_equal(last.beside[1], last.objects)
 
 
 def test_pieces_hold_the_views_and_their_objects(pictures):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_medkd.errors import InvalidPrompt
-from src_training.clicks import BOTTOM_RIGHT, INSIDE, OUTSIDE, PADDING, TOP_LEFT, Conversation, usable
+from src_training.clicks import BOTTOM_RIGHT, INSIDE, OUTSIDE, PADDING, TOP_LEFT, Conversation, usable, worn
 
 
 def targets(count: int = 40, side: int = 32) -> np.ndarray:
@@ -36,6 +36,27 @@ def test_first_words_are_boxes_points_and_scribbles():
     points = tokens.coordinates[tokens.labels == INSIDE]  # x, y in a frame twice the grid
     assert (points[:, 0] >= 20).all() and (points[:, 0] < 48).all()
     assert (points[:, 1] >= 16).all() and (points[:, 1] < 40).all()
+
+
+def test_a_followed_object_is_asked_for_by_what_the_slice_beside_shows():
+    beside = np.zeros((1, 32, 32), np.bool_)
+    beside[0, 4:10, 6:12] = beside[0, 20:24, 6:12] = True  # two parts: one box, a point each
+    talk = Conversation(targets(1), np.random.default_rng(0), beside=beside)
+    tokens = talk.tokens(32)
+    assert tokens.labels[0].tolist() == [TOP_LEFT, BOTTOM_RIGHT, INSIDE, INSIDE]
+    assert tokens.coordinates[0, :2].tolist() == [[6, 4], [11, 23]]
+    talk.correct(beside)  # the answer is taken for what was said: it is wrong, and that is said of the truth
+    assert talk.tokens(32).labels.shape[1] == 5
+
+
+def test_a_worn_mask_is_near_and_never_empty():
+    masks = targets(60)
+    masks[:20] = False
+    masks[:20, 3, 3] = True
+    changed = worn(masks, np.random.default_rng(0))
+    assert changed.any((1, 2)).all()
+    assert (changed[20:] != masks[20:]).any((1, 2)).mean() > 0.8
+    assert (changed[20:] & masks[20:]).sum() > 0.5 * masks[20:].sum()
 
 
 def test_a_correction_is_where_the_answer_is_wrong_and_says_so():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from src_training.pictures import Picture
-from src_training.views import cut, draw_view, stretched, turned
+from src_training.views import cut, draw_beside, draw_view, stretched, turned
 
 
 def picture(rows: int = 90, columns: int = 120) -> Picture:
@@ -40,6 +42,27 @@ def test_objects_appear_small_and_large():
         rows, columns = np.nonzero(target.numpy())
         shares.append((max(np.ptp(rows), np.ptp(columns)) + 1) / 32)
     assert min(shares) < 0.25 and max(shares) > 0.4  # no closer than 48 pixels of so small a picture
+
+
+def moved(picture: Picture, down: int) -> Picture:
+    """The picture with a neighbouring slice on which all objects lie lower."""
+    return replace(picture, beside=(np.roll(picture.objects, down, axis=0),))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_view_by_the_slice_beside_is_placed_where_the_object_was_and_shows_where_it_is(seed):
+    view = draw_beside(moved(picture(), 4), np.random.default_rng(seed), 64, 32, 2)
+    assert view is not None and view.beside is not None and view.beside.shape == view.targets.shape
+    small = torch.nn.functional.adaptive_avg_pool2d(view.image, 32)[0]
+    for target, beside in zip(view.targets, view.beside, strict=True):
+        assert float(small[target > 0.99].min()) > 100  # here it is, bright
+        here, there = (float(np.nonzero(part.numpy() > 0.5)[0].mean()) for part in (target, beside))
+        assert there > here
+
+
+def test_an_object_that_left_the_view_is_not_asked_for():
+    gone = replace(picture(), objects=np.zeros((90, 120), np.uint16), beside=(picture().objects,))
+    assert draw_beside(gone, np.random.default_rng(0), 64, 32, 2) is None
 
 
 def test_what_lies_beyond_the_picture_is_padding():

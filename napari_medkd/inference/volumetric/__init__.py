@@ -1,6 +1,6 @@
 """Objects through volumes: slices prompt their neighbours, or are filled in between."""
 
-from napari_medkd.inference.volumetric.handover import HandOver, seen_of
+from napari_medkd.inference.volumetric.handover import SURE, HandOver, seen_of
 from napari_medkd.inference.volumetric.propagation import (
     Ask,
     Ended,
@@ -15,6 +15,7 @@ __all__ = [
     "Ask",
     "Ended",
     "Found",
+    "SURE",
     "HandOver",
     "Reach",
     "Rules",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _POINTS = 3  # parts of an object that get a point each; one box holds them all
-_SURE = 8.0  # logit of a pixel that belongs to a mask: as sure as models are of their own
+SURE = 8.0  # logit of a pixel that belongs to a mask: as sure as models are of their own
 _SPECK = 0.1  # of the largest part: smaller parts of a mask say nothing about the next slice
 
 
@@ -33,19 +33,20 @@ class HandOver:
     """Makes prompts out of masks, of the kinds that a model understands.
 
     A box around all of the object and a point in each of its parts: so an object that falls apart, or whose
-    parts grow together, is asked for as one. The mask itself is no prompt: models trained on corrections of
-    one slice stick to it where the next slice differs, and do worse with it than without (measured). Nor does
-    the box leave any room: models take a box for tight, fill a looser one, and with a pixel of room on each
-    slice an object that tapers off never would (measured).
+    parts grow together, is asked for as one. The box leaves no room: models take a box for tight, fill a
+    looser one, and with a pixel of room on each slice an object that tapers off never would (measured). The
+    mask itself goes along only for models that were trained to take one over: those trained on corrections
+    of one slice stick to it where the next slice differs, and do worse with it than without (measured).
 
     Parameters
     ----------
-    box, point : bool
+    box, point, mask : bool
         What the model is told.
     """
 
     box: bool
     point: bool
+    mask: bool = False
 
     @classmethod
     def to(cls, card: ModelCard) -> HandOver:
@@ -56,7 +57,7 @@ class HandOver:
                 f"{card.title} takes neither boxes nor points, so no slice can prompt the next one.",
                 "Choose a model that does.",
             )
-        return cls("box" in takes, "point" in takes)
+        return cls("box" in takes, "point" in takes, card.architecture.handed)
 
     def prompt(self, plane: Plane, mask: Mask) -> Prompt:
         """Return what to ask on `plane`, where the object is taken to be a `mask` that is not empty."""
@@ -76,7 +77,7 @@ def seen_of(mask: Mask, card: ModelCard) -> Seen:
     crop = zoom.choose(zoom.Extent.of_mask(mask), shape) if card.architecture.zoom else None
     frame = Frame(shape, card.preprocessing, crop)
     share = frame.to_low_resolution(mask, 4 * card.architecture.grid)
-    return Seen(np.asarray(_SURE * (2 * share - 1), np.float32), frame)
+    return Seen(np.asarray(SURE * (2 * share - 1), np.float32), frame)
 
 
 def main_parts(mask: Mask) -> NDArray[np.int32]:

@@ -20,7 +20,7 @@ from napari_medkd.core.overlap import dice
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.inference.volumetric import motion, shapes
 from napari_medkd.inference.volumetric.appearance import Appearance
-from napari_medkd.inference.volumetric.handover import HandOver
+from napari_medkd.inference.volumetric.handover import HandOver, seen_of
 from napari_medkd.inference.volumetric.rules import Rules, Why
 from napari_medkd.inference.volumetric.stretches import Reach, Stretch, in_turn, stretches
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from napari_medkd.core.prompts import Prompt
     from napari_medkd.core.volume import Volume
-    from napari_medkd.inference.segmenter import Prediction, Segmenter
+    from napari_medkd.inference.segmenter import Prediction, Seen, Segmenter
+    from napari_medkd.models.card import ModelCard
 
-Ask = Callable[["Prompt"], "Prediction"]
+Ask = Callable[["Prompt", "Seen | None"], "Prediction"]
 _AGREED = 0.6  # Dice of two walks below which neither is believed
 
 
@@ -93,8 +94,8 @@ def propagate(
     reach : Reach, optional
         Which slices may be reached; all of them where None.
     ask : callable, optional
-        Takes a prompt and returns the model's answer, from embeddings of its own; each slice is embedded once
-        for each answer where None.
+        Takes a prompt and a mask to go on from, or None, and returns the model's answer, from embeddings of
+        its own; each slice is embedded once for each answer where None.
 
     Yields
     ------
@@ -112,7 +113,8 @@ def propagate(
             "There is no object to follow through the volume.", "Mark it on one slice, then propagate."
         )
     hand_over = HandOver.to(segmenter.card)
-    walker = _Walker(volume, axis, hand_over, rules or Rules(), ask or _asking(volume, segmenter))
+    asked = ask or _asking(volume, segmenter)
+    walker = _Walker(volume, axis, segmenter.card, hand_over, rules or Rules(), asked)
     wanted = stretches(sorted(anchors), (reach or Reach()).within(volume.shape[axis]))
     return in_turn([walker.follow(stretch, anchors) for stretch in wanted])
 
@@ -141,6 +143,7 @@ class _Walker:
 
     volume: Volume
     axis: int
+    card: ModelCard
     hand_over: HandOver
     rules: Rules
     ask: Ask
@@ -220,7 +223,8 @@ class _Walker:
             if not place.any():
                 yield plane, np.zeros_like(mask), 0.0, 0.0
                 continue
-            answer = self.ask(self.hand_over.prompt(plane, place))
+            previous = seen_of(place, self.card) if self.hand_over.mask else None
+            answer = self.ask(self.hand_over.prompt(plane, place), previous)
             found = motion.joined(outline, answer.masks[0], after, look)
             if found.any():
                 mask, before = found, after
@@ -232,7 +236,7 @@ class _Walker:
 
 
 def _asking(volume: Volume, segmenter: Segmenter) -> Ask:
-    def ask(prompt: Prompt) -> Prediction:
-        return segmenter.predict(segmenter.embed(volume, prompt.plane), prompt)
+    def ask(prompt: Prompt, previous: Seen | None) -> Prediction:
+        return segmenter.predict(segmenter.embed(volume, prompt.plane), prompt, previous)
 
     return ask

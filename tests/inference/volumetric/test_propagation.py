@@ -54,6 +54,20 @@ def test_an_object_is_followed_along_any_axis_and_nowhere_else(axis):
     assert min(dice(found[index], truth[index]) for index in found) > 0.9
 
 
+def test_a_model_that_was_taught_to_is_shown_where_the_object_is_taken_to_be():
+    asked = {}
+    for handed in (False, True):
+        segmenter = ThresholdSegmenter()
+        architecture = segmenter.card.architecture.model_copy(update={"handed": handed})
+        segmenter.card = segmenter.card.model_copy(update={"architecture": architecture})
+        follow(leaning(), [6], segmenter=segmenter)
+        asked[handed] = segmenter
+    assert set(asked[False].previous) == {None}
+    for prompt, seen in zip(asked[True].asked, asked[True].previous, strict=True):
+        truth = leaning()[prompt.plane.index] > 0
+        assert dice(seen.frame.to_mask(seen.logits), truth) > 0.7 or not truth.any()
+
+
 def test_each_way_ends_with_a_reason_and_the_last_slice():
     ends = [one for one in follow(leaning(), [6]) if isinstance(one, Ended)]
     assert {(one.step, one.plane.index, one.why) for one in ends} == {
