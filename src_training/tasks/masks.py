@@ -108,7 +108,7 @@ class MaskTask(nn.Module):
         losses: list[Tensor] = []
         found: list[Tensor] = []
         mask: Tensor | None = None
-        if beside is not None and rng.random() >= _FORGOTTEN:
+        if beside is not None:  # always shown: a box that is not tight must say so, or no box means tight
             sure = torch.from_numpy(SURE * (2 * beside.astype(np.float32) - 1)).to(targets.device)
             mask = self._as_prompt(sure, features[0])
         for number in range(self._rounds):
