@@ -37,6 +37,8 @@ _BOXES = 4  # drawn around each
 _SAME = 0.5  # overlap from which two masks are one object
 _SIZES = (20, 0.8)  # pixels at least, share of the slice at most
 _SLICES = 3  # of a volume
+_NEAR = 1e-9  # distance of two images that look the same
+_CROWD = 1000  # images that an image is held against, of a folder of more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,10 +148,13 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def order(glances: Sequence[Glance], seen: Sequence[Glance] = ()) -> list[int]:
-    """Return in which order to correct: doubtful images first, and none like those before it.
+    """Return in which order to correct: first what stands for most images that nobody corrected yet.
 
-    Greedy k-centre (Sener and Savarese 2018, section 4.1), its distances counted together with the doubt,
-    each by its rank, so that neither has to be calibrated.
+    Greedy facility location (Wei, Iyer and Bilmes 2015): an image counts by how much closer it brings all the
+    others to one that was corrected; of those that bring as much, the most doubtful comes first. With few
+    corrections typical images teach more than odd ones (Hacohen, Dekel and Weinshall 2022). Doubt first, with
+    the k-centre rule of Sener and Savarese 2018 or with this one, taught less than a random order (measured,
+    docs/benchmarks.md).
 
     Parameters
     ----------
@@ -161,23 +166,19 @@ def order(glances: Sequence[Glance], seen: Sequence[Glance] = ()) -> list[int]:
     if not glances:
         return []
     looks = np.stack([one.likeness for one in glances])
-    doubt = _ranks(np.array([one.doubt for one in glances]))
-    far = np.full(len(glances), np.inf)
+    crowd = looks[np.linspace(0, len(looks) - 1, min(len(looks), _CROWD)).astype(int)]
+    apart = np.clip(1 - looks @ crowd.T, 0, None)
+    doubt = np.array([one.doubt for one in glances])
+    near = np.ones(len(crowd))
     for one in seen:
-        far = np.minimum(far, 1 - looks @ one.likeness)
+        near = np.minimum(near, 1 - crowd @ one.likeness)
     left = list(range(len(glances)))
     chosen: list[int] = []
     while left:
-        distance = _ranks(far[left]) if np.isfinite(far).all() else np.zeros(len(left))
-        # Of equals the one that is least like the others.
-        best = left[int(np.lexsort((distance, doubt[left] + distance))[-1])]
+        brought = np.clip(near - apart[left], 0, None).mean(1)
+        worth = (brought / max(float(brought.max()), _NEAR)).round(2)
+        best = left[int(np.lexsort((doubt[left], worth))[-1])]
         left.remove(best)
         chosen.append(best)
-        far = np.minimum(far, 1 - looks @ looks[best])
+        near = np.minimum(near, apart[best])
     return chosen
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of values that each one is at least as large as, 0 to 1."""
-    places = np.searchsorted(np.sort(values), values, side="right")
-    return places / len(values)

@@ -1,4 +1,4 @@
-"""Which image to correct next: those that the model is not sure of, and each unlike those before it."""
+"""Which image to correct next: those that stand for most of the others, and each unlike those before it."""
 
 from __future__ import annotations
 

@@ -17,12 +17,16 @@ def seen(doubt, *likeness):
     return Glance(doubt, doubt, vector / np.linalg.norm(vector))
 
 
-def test_doubtful_images_come_first():
+def test_of_images_that_look_the_same_the_doubtful_come_first():
     assert order([seen(0.1, 1, 0), seen(0.9, 1, 0), seen(0.5, 1, 0)]) == [1, 2, 0]
 
 
+def test_an_image_that_stands_for_others_comes_before_an_odd_one_of_more_doubt():
+    assert order([seen(0.9, 0, 1), seen(0.2, 1, 0), seen(0.3, 1, 0.001), seen(0.1, 1, 0)])[0] == 2
+
+
 def test_an_image_like_the_one_before_it_has_to_wait():
-    alike = [seen(0.9, 1, 0), seen(0.89, 1, 0.01), seen(0.5, 0, 1)]
+    alike = [seen(0.9, 1, 0), seen(0.89, 1, 0.001), seen(0.5, 0, 1)]
     assert order(alike) == [0, 2, 1]
 
 
