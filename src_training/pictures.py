@@ -28,6 +28,26 @@ _REACH = 2  # slices away that another slice of a volume is a neighbour
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """A neighbouring slice's objects, told by the numbers of another slice of the volume.
+
+    Parameters
+    ----------
+    objects : ndarray (rows, columns) uint16
+        The neighbour's own, shared with it: a volume is held once.
+    numbers : ndarray (count + 1,) uint16
+        Its number of an object → the other slice's; 0 for what is not there.
+    """
+
+    objects: NDArray[np.uint16]
+    numbers: NDArray[np.uint16]
+
+    def renumbered(self) -> NDArray[np.uint16]:
+        """Return the neighbour's objects under the other slice's numbers."""
+        return self.numbers[self.objects]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """One slice and its objects.
 
@@ -39,15 +59,15 @@ class Picture:
         Through the volume's own window.
     objects : ndarray (rows, columns) uint16
         Which object each pixel belongs to, from 1; 0 is none.
-    beside : sequence of ndarray (rows, columns) uint16
-        The same objects, under the same numbers, on neighbouring slices of a volume: those that both show.
+    beside : tuple of Beside
+        The same objects on neighbouring slices of a volume: those that both show.
     """
 
     set: str
     case: str
     image: NDArray[np.uint8]
     objects: NDArray[np.uint16]
-    beside: tuple[NDArray[np.uint16], ...] = ()
+    beside: tuple[Beside, ...] = ()
 
     @property
     def count(self) -> int:
@@ -116,29 +136,34 @@ def pictures_of(name: str, case: Case) -> list[Picture]:
     by_plane: dict[Plane, dict[str, NDArray[np.bool_]]] = {}
     for target in targets:
         by_plane.setdefault(target.plane, {})[target.name] = target.mask
+    numbered = {plane: _numbered(masks.values()) for plane, masks in by_plane.items()}
+    names = {plane: list(masks) for plane, masks in by_plane.items()}
     pictures = []
-    for plane, masks in by_plane.items():
+    for plane, objects in numbered.items():
         image = np.ascontiguousarray(volume.slice_uint8(plane))
-        objects = _numbered(masks, list(masks))
-        near = _beside(plane, by_plane) if case.is_named else []
-        beside = tuple(_numbered(other, list(masks)) for other in near if other.keys() & masks.keys())
+        near = _neighbours(plane, names) if case.is_named else {}
+        beside = tuple(Beside(numbered[other], numbers) for other, numbers in near.items())
         pictures.append(Picture(name, case.name, image, objects, beside))
     return pictures
 
 
-def _beside(
-    plane: Plane, by_plane: dict[Plane, dict[str, NDArray[np.bool_]]]
-) -> list[dict[str, NDArray[np.bool_]]]:
-    """Return the objects of the neighbouring slices, by name."""
-    steps = (step for step in range(-_REACH, _REACH + 1) if step)
-    near = (Plane(plane.axis, plane.index + step) for step in steps if plane.index + step >= 0)
-    return [by_plane[one] for one in near if one in by_plane]
-
-
-def _numbered(masks: dict[str, NDArray[np.bool_]], names: list[str]) -> NDArray[np.uint16]:
-    """Return objects in one array, by their place in `names`, from 1; others are left out."""
-    objects = np.zeros(next(iter(masks.values())).shape, np.uint16)
-    for number, name in enumerate(names, start=1):
-        if name in masks:
-            objects[masks[name]] = number
+def _numbered(masks: Iterable[NDArray[np.bool_]]) -> NDArray[np.uint16]:
+    """Return objects in one array, numbered from 1 as they come; there is at least one."""
+    first, *others = masks
+    objects = first.astype(np.uint16)
+    for number, mask in enumerate(others, start=2):
+        objects[mask] = number
     return objects
+
+
+def _neighbours(plane: Plane, names: dict[Plane, list[str]]) -> dict[Plane, NDArray[np.uint16]]:
+    """Return the slices beside `plane` that share an object with it, with `Beside.numbers` of each."""
+    here = {name: number for number, name in enumerate(names[plane], start=1)}
+    near = {}
+    for step in (step for step in range(-_REACH, _REACH + 1) if step):
+        other = Plane(plane.axis, plane.index + step) if plane.index + step >= 0 else None
+        if other in names:
+            numbers = np.array([0, *(here.get(name, 0) for name in names[other])], np.uint16)
+            if numbers.any():
+                near[other] = numbers
+    return near

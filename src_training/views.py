@@ -68,7 +68,7 @@ def draw_beside(picture: Picture, rng: Generator, size: int, side: int, limit: i
     That is all that is known of them when they are followed through a volume. None where nothing of them is
     left to see on this slice.
     """
-    there = replace(picture, objects=picture.beside[int(rng.integers(len(picture.beside)))])
+    there = replace(picture, objects=picture.beside[int(rng.integers(len(picture.beside)))].renumbered())
     chosen = int(rng.choice(np.unique(there.objects)[1:]))
     where = _around(there, chosen, rng)
     found = _visible(there, where, chosen, rng, limit, side)

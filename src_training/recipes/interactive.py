@@ -86,14 +86,14 @@ class Interactive(Recipe):
     config = InteractiveConfig
 
     def __init__(self) -> None:
-        self._student: PromptableModel | None = None
+        self._made: tuple[PromptableModel, ModelCard] | None = None
 
     def model(self, config: InteractiveConfig, context: Context) -> tuple[PromptableModel, ModelCard]:
         """Build the student once, with everything that it can start from."""
-        card = _card(config, context.spec.base)
-        if self._student is None:
-            self._student = _student(config, card, context)
-        return self._student, card
+        if self._made is None:
+            card = _card(config, context.spec.base, _is_handed(config, context))
+            self._made = _student(config, card, context), card
+        return self._made
 
     def stages(self, config: InteractiveConfig, context: Context) -> Sequence[Stage]:
         """Return the two stages; a stage without steps is left out."""
@@ -104,7 +104,7 @@ class Interactive(Recipe):
             stages.append(_features(config, context, student, card, pictures, lessons))
         if config.mask_steps:
             taught = [
-                replace(picture, objects=lesson.objects)
+                replace(picture, objects=lesson.objects, beside=())  # the teacher's have no neighbours
                 for picture, lesson in zip(pictures, lessons, strict=True)
                 if lesson.objects.any()
             ]
@@ -112,7 +112,21 @@ class Interactive(Recipe):
         return stages
 
 
-def _card(config: InteractiveConfig, base: str) -> ModelCard:
+def _is_handed(config: InteractiveConfig, context: Context) -> bool:
+    """Tell whether the student has learnt to take masks over, or does so now; without volumes it cannot."""
+    if config.handed and any(picture.beside for picture in context.pictures):
+        return True
+    if config.handed:
+        context.warn(
+            "None of the data are volumes with labels, so nothing is handed over from slice to slice.",
+            "Give a folder with labels/ of volumes, or leave handed at 0.",
+        )
+    from napari_medkd.models.store import ModelStore
+
+    return bool(context.spec.base) and ModelStore().get(context.spec.base).architecture.handed
+
+
+def _card(config: InteractiveConfig, base: str, is_handed: bool) -> ModelCard:
     return ModelCard(
         id=config.name,
         title=config.title,
@@ -124,7 +138,7 @@ def _card(config: InteractiveConfig, base: str) -> ModelCard:
             logits_per_cell=8,
             zoom=True,
             mirror=True,
-            handed=config.handed > 0,
+            handed=is_handed,
         ),
         preprocessing=Preprocessing(
             size=config.size, interpolation="bilinear", mean=(127.0,) * 3, std=(128.0,) * 3

@@ -72,6 +72,15 @@ def followed(session: Session) -> Session:
     return session
 
 
+def test_a_model_that_takes_masks_over_is_shown_them_here_too(session: Session):
+    architecture = session.segmenter.card.architecture.model_copy(update={"handed": True})
+    session.segmenter.card = session.segmenter.card.model_copy(update={"architecture": architecture})
+    session.set_prompt(BOX)
+    session.segmenter.previous.clear()
+    session.propagate()
+    assert session.segmenter.previous and None not in session.segmenter.previous
+
+
 def in_hand(session: Session) -> NDArray[np.bool_]:
     """Return the object in hand in the volume."""
     held = np.zeros(session.labels.shape, bool)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -15,6 +14,7 @@ from src_training.batches import ViewStream
 from src_training.draws import Draws
 from src_training.pictures import Picture, load_pictures, weights
 from tests.training.made import make_set
+from tests.training.test_views import moved
 
 CARD = ModelCard(
     id="student",
@@ -55,7 +55,7 @@ def test_seeds_and_processes_see_different_views(pictures):
 
 
 def test_some_steps_ask_for_what_a_neighbouring_slice_shows(pictures):
-    neighbours = [replace(one, beside=(one.objects,)) for one in pictures[:2]] + pictures[2:]
+    neighbours = [moved(one, 0) for one in pictures[:2]] + pictures[2:]
     handed = ViewStream([(neighbours, 1.0)], CARD, Draws(4, 0), 2, handed=0.5)
     batches = [handed.batch(step) for step in range(12)]
     taken = [batch for batch in batches if batch.beside is not None]
@@ -78,8 +78,9 @@ def test_slices_of_a_volume_know_their_objects_on_the_slices_beside(tmp_path):
     assert [len(one.beside) for one in slices] == [2, 3, 3, 2]
     last = slices[-1]  # shows both objects; two slices before, there was one of them
     seven = int(last.objects[labels[..., 4].T == 7].max())
-    assert set(np.unique(last.beside[0])) == {0, seven}
-    assert np.array_equal(last.beside[1], last.objects)
+    assert set(np.unique(last.beside[0].renumbered())) == {0, seven}
+    assert np.array_equal(last.beside[1].renumbered(), last.objects)
+    assert last.beside[1].objects is slices[-2].objects  # nothing is held twice
 
 
 def test_pieces_hold_the_views_and_their_objects(pictures):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from src_training.pictures import Picture
+from src_training.pictures import Beside, Picture
 from src_training.views import cut, draw_beside, draw_view, stretched, turned
 
 
@@ -46,7 +46,8 @@ def test_objects_appear_small_and_large():
 
 def moved(picture: Picture, down: int) -> Picture:
     """The picture with a neighbouring slice on which all objects lie lower."""
-    return replace(picture, beside=(np.roll(picture.objects, down, axis=0),))
+    there = np.roll(picture.objects, down, axis=0)
+    return replace(picture, beside=(Beside(there, np.arange(picture.count + 1, dtype=np.uint16)),))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -61,7 +62,7 @@ def test_a_view_by_the_slice_beside_is_placed_where_the_object_was_and_shows_whe
 
 
 def test_an_object_that_left_the_view_is_not_asked_for():
-    gone = replace(picture(), objects=np.zeros((90, 120), np.uint16), beside=(picture().objects,))
+    gone = replace(moved(picture(), 0), objects=np.zeros((90, 120), np.uint16))
     assert draw_beside(gone, np.random.default_rng(0), 64, 32, 2) is None
 
 
