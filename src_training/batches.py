@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from src_training.pictures import Picture
     from src_training.views import View
 
+_OF_VOLUMES = 0.5  # share of the views that are handed over; the others are of pictures
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch(PictureBatch):
@@ -79,7 +81,8 @@ class ViewStream(Stream[Batch]):
     objects : int
         Objects asked for in each at most.
     handed : float
-        Share of steps whose objects are known from a neighbouring slice, where there are volumes.
+        Share of steps whose objects are known from a neighbouring slice, where there are volumes. Half of
+        their views are of pictures with a neighbour made up, or the student would know volumes alone so.
     """
 
     def __init__(
@@ -119,7 +122,7 @@ class ViewStream(Stream[Batch]):
         return [draw(rng) for _ in range(self._draws.size)]
 
     def _view(self, rng: Generator) -> View:
-        pictures, shares = self._pools[_drawn(self._shares, rng)]
+        pictures, shares = self._drawn_pool(rng)
         picture = pictures[_drawn(shares, rng)]
         whole = not self._card.architecture.zoom
         if self._card.preprocessing.fit == "stretch":
@@ -127,11 +130,14 @@ class ViewStream(Stream[Batch]):
         return self._seen(draw_view(picture, rng, *self._sides, self._objects, whole), rng)
 
     def _view_beside(self, rng: Generator) -> View:
-        pictures, shares = self._near
         while True:  # until an object is on both slices and in the view, which most are
+            pictures, shares = self._near if rng.random() < _OF_VOLUMES else self._drawn_pool(rng)
             view = draw_beside(pictures[_drawn(shares, rng)], rng, *self._sides, self._objects)
             if view is not None:
                 return self._seen(view, rng)
+
+    def _drawn_pool(self, rng: Generator) -> tuple[Sequence[Picture], NDArray[np.float64]]:
+        return self._pools[_drawn(self._shares, rng)]
 
     @property
     def _sides(self) -> tuple[int, int]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from src_training.pictures import Picture
@@ -20,6 +22,10 @@ _WHOLE = 0.3  # share of views that show the whole picture, as the first look at
 _TINY = 0.04  # of the whole picture: an object smaller than this is only learnt from close by
 _CLOSEST = 48  # pixels of the picture that a view shows at least
 _INSIDE = 0.6  # share of an object that must be in the view, to be asked for
+# A neighbour that is made up: about what the next slice but one of a body is to a slice.
+_GROWN = 0.15  # logarithm of its size, at most
+_SHEARED = 0.08
+_SHIFTED = 0.06  # of the object's longer side
 _VISIBLE = 12.0  # pixels of the target map that an object must cover, to be asked for
 
 
@@ -65,12 +71,15 @@ def draw_view(
 def draw_beside(picture: Picture, rng: Generator, size: int, side: int, limit: int) -> View | None:
     """Draw a view as `draw_view` does, placed by where objects are on a neighbouring slice.
 
-    That is all that is known of them when they are followed through a volume. None where nothing of them is
-    left to see on this slice.
+    That is all that is known of them when they are followed through a volume. A picture that is no slice of a
+    volume has a neighbour made up: one of its objects, moved a little. None where nothing of them is left to
+    see on this slice.
     """
-    there = replace(picture, objects=picture.beside[int(rng.integers(len(picture.beside)))].renumbered())
-    chosen = int(rng.choice(np.unique(there.objects)[1:]))
-    where = _around(there, chosen, rng)
+    there = replace(picture, objects=_neighbour(picture, rng))
+    numbers = np.unique(there.objects)[1:]
+    if not numbers.size:
+        return None
+    where = _around(there, chosen := int(rng.choice(numbers)), rng)
     found = _visible(there, where, chosen, rng, limit, side)
     view = cut(picture, where, found, size, side)
     kept = view.targets.sum((1, 2)) >= _VISIBLE
@@ -129,6 +138,25 @@ def _shares(picture: Picture, where: tuple[int, int, int], objects: list[int], s
         masks[index] = torch.from_numpy(labels == number)
     padding = (0, extent - labels.shape[1], 0, extent - labels.shape[0])
     return functional.adaptive_avg_pool2d(functional.pad(masks, padding), side)
+
+
+def _neighbour(picture: Picture, rng: Generator) -> NDArray[np.uint16]:
+    """Draw where the objects are on another slice, under their numbers."""
+    if picture.beside:
+        return picture.beside[int(rng.integers(len(picture.beside)))].renumbered()
+    return _moved(picture.objects, int(rng.integers(1, picture.count + 1)), rng)
+
+
+def _moved(objects: NDArray[np.uint16], chosen: int, rng: Generator) -> NDArray[np.uint16]:
+    """Return one of the objects alone, shifted, scaled and sheared."""
+    alone = np.where(objects == chosen, objects, 0)
+    places = np.argwhere(alone)
+    side = float(np.ptp(places, axis=0).max()) + 1
+    matrix = np.exp(rng.uniform(-_GROWN, _GROWN)) * np.eye(2) + rng.uniform(-_SHEARED, _SHEARED, (2, 2))
+    middle = places.mean(0)
+    offset = middle - matrix @ middle + rng.uniform(-_SHIFTED, _SHIFTED, 2) * side
+    moved: NDArray[np.uint16] = ndimage.affine_transform(alone, matrix, offset, order=0)
+    return moved
 
 
 def _around(picture: Picture, chosen: int, rng: Generator) -> tuple[int, int, int]:

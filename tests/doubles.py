@@ -85,6 +85,10 @@ class ThresholdSegmenter:
         prompt = Prompt(embedding.plane)
         return [Prediction(prompt, (mask,), (0.8,), logits, self.card.id, embedding.frame, ("bright",))]
 
+    @property
+    def follower(self) -> ThresholdSegmenter:
+        return self
+
     def modality_of(self, embedding: Embedding) -> dict[str, float]:
         return {}
 

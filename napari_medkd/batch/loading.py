@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_medkd.inference import load_segmenter
+from napari_medkd.inference.load import load_outliner
 from napari_medkd.inference.sam_segmenter import SamSegmenter
 from napari_medkd.models.store import ModelStore
 from napari_medkd.settings import Settings
@@ -35,4 +36,6 @@ def load(job: Job, store: ModelStore | None = None) -> SamSegmenter:
 
 def share(job: Job, runtime: SharedRuntime, place: Place) -> SamSegmenter:
     """Return the model of a job as it runs in another process."""
-    return SamSegmenter(ModelStore().get(job.config.model), runtime, place.fallback)
+    card = ModelStore().get(job.config.model)
+    settings = Settings.load().model_copy(update={"threads": job.threads})
+    return SamSegmenter(card, runtime, place.fallback, outliner=load_outliner(card, settings))

@@ -84,6 +84,12 @@ def load_segmenter(
     raise first
 
 
+def load_outliner(card: ModelCard, settings: Settings) -> SamSegmenter | None:
+    """Load, on the CPU, who outlines what the model of a card finds, where that model runs elsewhere."""
+    own = _Loading(card, ModelStore(), settings.runtime, settings.threads, False, lambda sentence: None, None)
+    return own.other(card.outliner, "cpu")
+
+
 def _ways(
     wanted: _Loading, place: str, other_device: bool, other_runtime: bool
 ) -> Iterator[tuple[_Loading, str]]:
@@ -142,11 +148,24 @@ class _Loading:
         kind, reason = self._kind(device)
         fallback = fallback or reason
         choice = RuntimeChoice(self.card.id, str(self.store.folder), kind, device, self.threads)
-        if kind == "torch" and self.in_child:
-            self.tell(f"Starting {self.card.title} with torch…")
-            return SamSegmenter(self.card, ChildRuntime(choice), fallback, self.kept)
-        self.tell(f"Loading {self.card.title}…")
-        return SamSegmenter(self.card, open_runtime(choice, self.store), fallback, self.kept)
+        apart = kind == "torch" and self.in_child
+        self.tell(f"Starting {self.card.title} with torch…" if apart else f"Loading {self.card.title}…")
+        runtime = ChildRuntime(choice) if apart else open_runtime(choice, self.store)
+        outliner, follower = (self.other(name, device) for name in (self.card.outliner, self.card.follower))
+        return SamSegmenter(self.card, runtime, fallback, self.kept, outliner, follower)
+
+    def other(self, name: str, device: str) -> SamSegmenter | None:
+        """Load a model that does a part of this one's work; None where there is none or it is not here."""
+        if not name:
+            return None
+        try:
+            # It calls upon no third one, and runs as it can: it may have no weights for torch.
+            alone = self.store.get(name).model_copy(update={"outliner": "", "follower": ""})
+            has_weights = self.store.weights_name(name) is not None
+            return replace(self, card=alone, runtime="auto").on(device if has_weights else "cpu")
+        except MedkdError as error:
+            logger.warning("%s works without %s: %s", self.card.title, name, error)
+            return None
 
     def _kind(self, device: str) -> tuple[str, str]:
         """Return ``onnx`` or ``torch``, exporting the model first where that pays, and what went wrong."""

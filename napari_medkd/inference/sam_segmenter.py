@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference import automatic, mirror, routing, zoom
+from napari_medkd.inference import automatic, mirror, outlining, routing, zoom
 from napari_medkd.inference.feature_folder import name_of
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
@@ -46,15 +46,27 @@ class SamSegmenter:
         Why it does not run as was wanted; empty where it does.
     kept : FeatureFolder, optional
         Where encoded views are looked for, and kept for another day.
+    outliner : SamSegmenter, optional
+        Who outlines anew what this one finds by itself, of the targets that the card says so of.
+    follower : SamSegmenter, optional
+        Who follows objects through volumes in place of this one.
     """
 
     def __init__(
-        self, card: ModelCard, runtime: Runtime, fallback: str = "", kept: FeatureFolder | None = None
+        self,
+        card: ModelCard,
+        runtime: Runtime,
+        fallback: str = "",
+        kept: FeatureFolder | None = None,
+        outliner: SamSegmenter | None = None,
+        follower: SamSegmenter | None = None,
     ) -> None:
         self._card = card
         self._runtime = runtime
         self._fallback = fallback
         self._kept = kept
+        self._outliner = outliner
+        self._follower = follower
 
     @property
     def card(self) -> ModelCard:
@@ -76,17 +88,25 @@ class SamSegmenter:
         """Why it does not run as was wanted; empty where it does."""
         return self._fallback
 
+    @property
+    def follower(self) -> SamSegmenter:
+        """Who follows through a volume what this one was asked for on a slice."""
+        return self._follower or self
+
     def embed(self, volume: Volume, plane: Plane) -> Embedding:
         """Encode one slice as it looks through the volume's window."""
-        image = volume.slice_seen(plane)
+        seen = f"{volume.content_id}:{volume.window.low:g}:{volume.window.high:g}"
+        return self._embed(volume.slice_seen(plane), plane, seen)
+
+    def _embed(self, image: NDArray[np.uint8], plane: Plane, seen: str) -> Embedding:
+        """Encode a slice of the image that `seen` names."""
         frame = Frame((image.shape[0], image.shape[1]), self._card.preprocessing)
         features = self._encode(frame, image)
-        seen = f"{volume.content_id}:{volume.window.low:g}:{volume.window.high:g}"
         key = (seen, f"{plane.axis}:{plane.index}", self._card.id)
-        size = _nbytes(features)
+        size, views = _nbytes(features), Views(image)
         if not self._card.architecture.zoom:
-            return Embedding(features, frame, plane, key, size)
-        views = Views(image)
+            shown = None if self._outliner is None else views
+            return Embedding(features, frame, plane, key, size + (views.nbytes if shown else 0), shown)
         kept = 1 + KEPT + self._card.architecture.mirror
         return Embedding(features, frame, plane, key, kept * size + views.nbytes, views)
 
@@ -99,7 +119,7 @@ class SamSegmenter:
         that was not encoded before.
         """
         check_prompt(prompt, embedding.frame.shape, self._card)
-        if embedding.views is None:
+        if embedding.views is None or not self._card.architecture.zoom:
             return self._answer(embedding, None, prompt, previous)
         if quick:
             return self._passing(embedding, embedding.views, prompt)
@@ -123,7 +143,8 @@ class SamSegmenter:
             answer = Prediction(
                 prompt, (), (), one, self._card.id, frame, (target.name,), kind if kinds else ""
             )
-            found.append(automatic.at_threshold(answer, target.threshold))
+            cut = automatic.at_threshold(answer, target.threshold)
+            found.append(self._outlined(cut, embedding, target.threshold) if target.outlined else cut)
         return found
 
     def modality_of(self, embedding: Embedding) -> dict[str, float]:
@@ -133,6 +154,18 @@ class SamSegmenter:
     def close(self) -> None:
         """Release the runtime; calling twice is harmless."""
         self._runtime.close()
+        for other in (self._outliner, self._follower):
+            if other is not None:
+                other.close()
+
+    def _outlined(self, found: Prediction, embedding: Embedding, threshold: float) -> Prediction:
+        """Have another model outline what was found, where there is one and anything was found."""
+        outliner, views = self._outliner, embedding.views
+        if outliner is None or views is None or not found.masks[0].any():
+            return found
+        here = outliner._embed(views.image, embedding.plane, embedding.key[0])
+        anew = outlining.outlined(found, lambda prompt: outliner.predict(here, prompt))
+        return automatic.at_threshold(anew, threshold)
 
     def _closer(self, embedding: Embedding, prompt: Prompt, previous: Seen | None) -> Prediction:
         """Answer from where the object is seen well, looking for it first where nobody said where it ends."""

@@ -131,6 +131,11 @@ class Segmenter(Protocol):
         """Why it runs otherwise than was wanted, in a sentence; empty where it does not."""
         ...
 
+    @property
+    def follower(self) -> Segmenter:
+        """Who follows through a volume what this one was asked for on a slice; often this one itself."""
+        ...
+
     def embed(self, volume: Volume, plane: Plane) -> Embedding:
         """Encode one slice; seconds for a large model on a CPU."""
         ...

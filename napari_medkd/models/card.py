@@ -112,6 +112,11 @@ class Target(BaseModel):
         description="Whether its parts are one object, as those of a vessel tree are; otherwise each part is "
         "suggested on its own, as each of many nuclei is.",
     )
+    outlined: bool = Field(
+        False,
+        description="Whether the card's `outliner` draws anew what was found of it, part by part, by the box "
+        "of each.",
+    )
 
 
 class ModelCard(BaseModel):
@@ -131,6 +136,16 @@ class ModelCard(BaseModel):
     modalities: tuple[str, ...] = Field((), description="What it was trained on.")
     targets: tuple[Target, ...] = Field(
         (), description="What an automatic model looks for, in the order of its masks."
+    )
+    outliner: str = Field(
+        "",
+        description="Id of the model that is given the box of what this one found by itself, for a better "
+        "outline; passed over where it is not installed.",
+    )
+    follower: str = Field(
+        "",
+        description="Id of the model that follows through a volume what this one was asked for on a slice; "
+        "this one does where it is not installed.",
     )
     parameters: int = Field(0, ge=0, description="Number of parameters.")
     licence: str = Field("", description="Licence of the weights.")

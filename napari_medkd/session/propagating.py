@@ -97,7 +97,7 @@ class PropagatingSession(NamingSession):
         axis, anchors = proposal.plane.axis, moving.anchors(proposal)
         reach = replace(reach or Reach(), beside=self._beside(proposal))
         wanted = self._stretches(anchors, reach, axis)
-        ask = self._current.answers.asking(volume, segmenter)
+        ask = self._current.answers.asking(volume, segmenter.follower)
         items = propagate(volume, segmenter, axis, anchors, rules=rules, reach=reach, ask=ask)
         self._follow("propagation", _inside(proposal, reach), wanted, items)
 

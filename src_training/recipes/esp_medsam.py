@@ -43,6 +43,14 @@ class EspMedSamConfig(RecipeConfig):
         title="Upright",
         description="Kinds of image that are mirrored, but not turned, while they are learnt from.",
     )
+    outliner: str = Field(
+        "",
+        title="Outliner",
+        description="Installed model that outlines anew, by its box, what is found of kinds in `outlined`.",
+    )
+    outlined: tuple[_Name, ...] = Field(
+        (), title="Outlined", description="Kinds of image in which it does, such as those with one lesion."
+    )
     trunk: Literal["pyramid", "tiny_vit"] = Field(
         "pyramid",
         title="Trunk",

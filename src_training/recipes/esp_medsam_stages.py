@@ -22,7 +22,7 @@ from src_training.tasks.modality import ModalityStream, ModalityTask, ModalityVa
 if TYPE_CHECKING:
     from torch import nn
 
-    from napari_medkd.models.card import Capability
+    from napari_medkd.models.card import Capability, Target
     from napari_medkd.models.promptable import PromptableModel
     from src_training.context import Context
     from src_training.recipes.esp_medsam import EspMedSamConfig
@@ -87,11 +87,20 @@ class Making:
             architecture=self._architecture(),
             preprocessing=self._base.preprocessing if self._base else seen,
             capabilities=_CAPABILITIES,
-            targets=kinds.targets,
+            targets=self._targets(),
+            outliner=config.outliner or (self._base.outliner if self._base else ""),
             parent=self._context.spec.base or config.teacher,
             modalities=tuple(sorted(kinds.names)),
             training_data=(*(self._base.training_data if self._base else ()), *self._data()),
             **self._inherited(),
+        )
+
+    def _targets(self) -> tuple[Target, ...]:
+        """Return what is looked for; a base's targets stay outlined as they were."""
+        outlined = self._config.outlined
+        return tuple(
+            target.model_copy(update={"outlined": True}) if target.modality in outlined else target
+            for target in self._kinds.targets
         )
 
     def _inherited(self) -> dict[str, Any]:

@@ -158,6 +158,31 @@ def test_the_whole_way_with_a_real_runtime(store):
     segmenter.close()
 
 
+@pytest.mark.parametrize("part", ["outliner", "follower"])
+def test_who_does_a_part_of_the_work_is_loaded_as_well_where_it_is_here(
+    world, store, make_card, tmp_path, caplog, part
+):
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    for name, other in (("finder", "tiny"), ("lonely", "gone"), ("own", "own")):
+        card = make_card(id=name).model_copy(update={part: other})
+        store.install(card, {WEIGHTS: tmp_path / WEIGHTS})
+        load_segmenter(name, store=store, settings=Settings())
+    kinds = [kind for _, kind, _ in world.opened]
+    assert kinds == ["torch", "onnx", "torch", "torch", "torch"]  # the other one calls upon no third
+    assert "works without gone" in caplog.text
+
+
+def test_a_follower_without_weights_runs_on_the_cpu_beside_a_model_on_a_gpu(
+    world, store, make_card, tmp_path
+):
+    world.cuda = True
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    store.install(make_card(id="fast").model_copy(update={"follower": "tiny"}), {WEIGHTS: tmp_path / WEIGHTS})
+    segmenter = load_segmenter("fast", store=store, settings=Settings())
+    assert world.opened == [("here", "torch", "cuda"), ("here", "onnx", "cpu")]
+    assert segmenter.follower.card.id == "tiny" and segmenter.follower.follower is segmenter.follower
+
+
 def test_nothing_heavy_is_imported_before_a_model_is_asked_for():
     script = (
         "import sys, napari_medkd.inference, napari_medkd.models, napari_medkd.models.encoders;"

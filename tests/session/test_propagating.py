@@ -81,6 +81,18 @@ def test_a_model_that_takes_masks_over_is_shown_them_here_too(session: Session):
     assert session.segmenter.previous and None not in session.segmenter.previous
 
 
+def test_another_model_follows_where_the_loaded_one_has_one_for_it(session: Session):
+    class Fast(ThresholdSegmenter):
+        follower = ThresholdSegmenter(id="follower")
+
+    session.set_segmenter(fast := Fast())
+    session.set_prompt(BOX)
+    asked = len(fast.asked)
+    session.propagate()
+    assert len(fast.asked) == asked and len(fast.follower.asked) >= 7
+    assert {plane for plane in fast.follower.embedded} >= {Plane(0, index) for index in (2, 3, 4, 6, 7, 8, 9)}
+
+
 def in_hand(session: Session) -> NDArray[np.bool_]:
     """Return the object in hand in the volume."""
     held = np.zeros(session.labels.shape, bool)

@@ -55,7 +55,7 @@ def test_seeds_and_processes_see_different_views(pictures):
 
 
 def test_some_steps_ask_for_what_a_neighbouring_slice_shows(pictures):
-    neighbours = [moved(one, 0) for one in pictures[:2]] + pictures[2:]
+    neighbours = [moved(one, 0) for one in pictures]
     handed = ViewStream([(neighbours, 1.0)], CARD, Draws(4, 0), 2, handed=0.5)
     batches = [handed.batch(step) for step in range(12)]
     taken = [batch for batch in batches if batch.beside is not None]
@@ -64,6 +64,13 @@ def test_some_steps_ask_for_what_a_neighbouring_slice_shows(pictures):
     assert torch.equal(piece.beside, piece.targets)  # here the neighbour is the slice itself
     plain = ViewStream([(pictures, 1.0)], CARD, Draws(4, 0), 2, handed=0.5)  # no volume among them
     assert torch.equal(plain.batch(1).images, stream(pictures).batch(1).images)
+
+
+def test_half_of_what_is_handed_over_is_of_pictures_without_neighbours(pictures):
+    mixed = ViewStream([([moved(pictures[0], 0), *pictures[1:]], 1.0)], CARD, Draws(4, 0), 1, handed=0.99)
+    views = [view for step in range(12) for view in mixed.views(step) if view.beside is not None]
+    unmoved = [torch.equal(view.beside, view.targets) for view in views]
+    assert 0.4 < np.mean(unmoved) < 0.75  # the volume's own, and its share of the pictures
 
 
 def test_slices_of_a_volume_know_their_objects_on_the_slices_beside(tmp_path):

@@ -61,6 +61,16 @@ def test_a_view_by_the_slice_beside_is_placed_where_the_object_was_and_shows_whe
         assert there > here
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_picture_alone_is_given_a_neighbour_on_which_its_object_is_moved_a_little(seed):
+    view = draw_beside(picture(), np.random.default_rng(seed), 64, 32, 2)
+    assert view is not None and view.beside is not None
+    assert len(view.targets) == len(view.beside) == 1  # what moves with it would move too far
+    here, there = view.targets[0] > 0.5, view.beside[0] > 0.5
+    shared = float((here & there).sum() / (here | there).sum())
+    assert 0.4 < shared < 1
+
+
 def test_an_object_that_left_the_view_is_not_asked_for():
     gone = replace(moved(picture(), 0), objects=np.zeros((90, 120), np.uint16))
     assert draw_beside(gone, np.random.default_rng(0), 64, 32, 2) is None

@@ -84,7 +84,7 @@ def propagate(
     volume : Volume
         The image.
     segmenter : Segmenter
-        A model that takes boxes or points.
+        A model that takes boxes or points, or whose follower does.
     axis : int
         The slices lie across it: 0 = z, 1 = y, 2 = x.
     anchors : mapping of int to ndarray (rows, columns) bool
@@ -94,8 +94,8 @@ def propagate(
     reach : Reach, optional
         Which slices may be reached; all of them where None.
     ask : callable, optional
-        Takes a prompt and a mask to go on from, or None, and returns the model's answer, from embeddings of
-        its own; each slice is embedded once for each answer where None.
+        Takes a prompt and a mask to go on from, or None, and returns the follower's answer, from embeddings
+        of its own; each slice is embedded once for each answer where None.
 
     Yields
     ------
@@ -112,9 +112,10 @@ def propagate(
         raise InvalidPrompt(
             "There is no object to follow through the volume.", "Mark it on one slice, then propagate."
         )
-    hand_over = HandOver.to(segmenter.card)
-    asked = ask or _asking(volume, segmenter)
-    walker = _Walker(volume, axis, segmenter.card, hand_over, rules or Rules(), asked)
+    follower = segmenter.follower
+    hand_over = HandOver.to(follower.card)
+    asked = ask or _asking(volume, follower)
+    walker = _Walker(volume, axis, follower.card, hand_over, rules or Rules(), asked)
     wanted = stretches(sorted(anchors), (reach or Reach()).within(volume.shape[axis]))
     return in_turn([walker.follow(stretch, anchors) for stretch in wanted])
 

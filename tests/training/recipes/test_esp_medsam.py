@@ -107,6 +107,7 @@ def test_all_stages_make_a_model_of_both_kinds(tmp_path, data):
     assert [event.name for event in events if event.kind == "stage"] == STAGES
     assert card.architecture.kinds == ("fundus", "ultrasound") and card.parent == "small-teacher"
     assert {"auto", "point"} <= card.capabilities and card.architecture.temperature > 0
+    assert not card.outliner and not any(target.outlined for target in card.targets)
     assert {"score", "held_out_router", "held_out_fundus", "held_out_ultrasound"} == set(figures)
     manifest = Manifest.load(tmp_path / "run")
     assert set(manifest.stages) == set(STAGES) and len(manifest.validation) > 0
@@ -162,11 +163,13 @@ def test_a_run_stopped_in_every_stage_goes_on_to_the_same_bits(tmp_path, data, m
 
 def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, data):
     card = make_card(("fundus", "ultrasound"), finer=True)
+    lesions = card.targets[1].model_copy(update={"outlined": True})
+    card = card.model_copy(update={"outliner": "sharp", "targets": (card.targets[0], lesions)})
     before = make_model(card)
     write_state(before.state_dict(), tmp_path / "model.safetensors")
     ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
     xray = made(tmp_path / "chests", "xray", "lungs")
-    trained = start(tmp_path / "run", [xray], base=card.id, view=64, corrections=0.5)
+    trained = start(tmp_path / "run", [xray], base=card.id, view=64, corrections=0.5, outlined=["xray"])
     assert trained is not None and trained.card.architecture.kinds == ("fundus", "ultrasound", "xray")
     old, new = before.state_dict(), trained.model.state_dict()
     assert all(torch.equal(old[name], new[name]) for name in old)
@@ -175,6 +178,8 @@ def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, d
     fresh = make_model(make_card(("fundus", "ultrasound", "xray"), finer=True)).state_dict()
     assert any(not torch.equal(new[name], fresh[name]) for name in added)
     assert [target.name for target in trained.card.targets][-1] == "lungs"
+    assert trained.card.outliner == "sharp"
+    assert [target.outlined for target in trained.card.targets] == [False, True, True]
     assert trained.card.architecture.temperature == card.architecture.temperature
 
 
