@@ -208,7 +208,8 @@ def _masks(
     validate = None
     if context.validation:
         draws = Draws(config.batch_size, seed)
-        validate = Validation(ViewStream([(context.validation, 1.0)], card, draws, config.objects))
+        asked = ViewStream([(context.validation, 1.0)], card, draws, config.objects, config.handed)
+        validate = Validation(asked)
     task = MaskTask(student, card.preprocessing.prompt_frame, config.rounds, seed)
     return Stage(
         "masks",
