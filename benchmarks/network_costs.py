@@ -74,7 +74,7 @@ def networks() -> Iterator[Network]:
     for number in range(3):
         said = "662 images/s, A100" if number == 0 else ""
         yield Network(f"EfficientMedSAM-{number}, its stage table", _of_stage_table(f"l{number}"), said)
-    for name in ("medkd-fast", "medkd-nano", "medkd-auto"):
+    for name in ("medkd-fast", "medkd-nano", "medkd-volume", "medkd-auto"):
         yield Network(name, ModelStore().get(name))
     yield Network("LiteMedSAM", entry("litemedsam").card)
     yield Network("SAM ViT-B", entry("sam-vit-b").card, timed=False)

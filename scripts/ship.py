@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "napari_medkd" / "models" / "weights"
-LIMIT = 70e6  # bytes of all models together: a wheel stays far below what an index takes
+LIMIT = 92e6  # bytes of all models together: a wheel stays below the 100 MB that an index takes
 
 
 def main() -> int:

@@ -162,7 +162,7 @@ def test_no_module_is_a_catch_all():
     assert not names & {"utils", "util", "helpers", "common", "misc", "manager"}
 
 
-@pytest.mark.parametrize("model", ["medkd-fast", "medkd-nano"])
+@pytest.mark.parametrize("model", ["medkd-fast", "medkd-nano", "medkd-volume"])
 def test_what_is_shipped_answers_a_click_in_the_base_install(base_install, tmp_path, model):
     import numpy as np
     from PIL import Image

@@ -159,10 +159,10 @@ class _Loading:
         if not name:
             return None
         try:
-            # It calls upon no third one, and runs as it can: it may have no weights for torch.
+            # It calls upon no third one. On the CPU it needs no process, and no share of a GPU, of its own.
             alone = self.store.get(name).model_copy(update={"outliner": "", "follower": ""})
-            has_weights = self.store.weights_name(name) is not None
-            return replace(self, card=alone, runtime="auto").on(device if has_weights else "cpu")
+            place = "cpu" if self.store.has_export(name) else device
+            return replace(self, card=alone, runtime="auto").on(place)
         except MedkdError as error:
             logger.warning("%s works without %s: %s", self.card.title, name, error)
             return None

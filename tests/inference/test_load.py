@@ -172,7 +172,7 @@ def test_who_does_a_part_of_the_work_is_loaded_as_well_where_it_is_here(
     assert "works without gone" in caplog.text
 
 
-def test_a_follower_without_weights_runs_on_the_cpu_beside_a_model_on_a_gpu(
+def test_a_follower_that_is_exported_runs_on_the_cpu_beside_a_model_on_a_gpu(
     world, store, make_card, tmp_path
 ):
     world.cuda = True

@@ -90,7 +90,7 @@ def test_another_model_follows_where_the_loaded_one_has_one_for_it(session: Sess
     asked = len(fast.asked)
     session.propagate()
     assert len(fast.asked) == asked and len(fast.follower.asked) >= 7
-    assert {plane for plane in fast.follower.embedded} >= {Plane(0, index) for index in (2, 3, 4, 6, 7, 8, 9)}
+    assert set(fast.follower.embedded) >= {Plane(0, index) for index in (2, 3, 4, 6, 7, 8, 9)}
 
 
 def in_hand(session: Session) -> NDArray[np.bool_]:
