@@ -64,6 +64,7 @@ class VolumeDemo(Demo):
 
         self.wait(lambda: self.session.state is State.READY, "the model is ready", 1500)
         self.pause(0.5)
+        self.take_advice()
         self.go(self.here)
         self.dock.panel.segment.perform("tool_box")
         self.drag(first_box(self.truth_here))
@@ -78,6 +79,19 @@ class VolumeDemo(Demo):
         self.store()
         self.viewer.close()
         return 0
+
+    def take_advice(self) -> None:
+        """Use the model that the panel proposes for such images, where it does."""
+        from napari_medkd.session.state import State
+        from napari_medkd.widgets.buttons import LinkButton
+
+        for link in self.dock.panel.segment.findChildren(LinkButton):
+            if link.isVisible() and "use it" in link.text():
+                self.picture("volume-advice.png")
+                link.click()
+                self.pause(0.5)
+                self.wait(lambda: self.session.state is State.READY, "the other model is ready", 120)
+                return
 
     @property
     def truth_here(self) -> NDArray[np.bool_]:

@@ -10,6 +10,8 @@ from napari_medkd.errors import InvalidPrompt, StorageError
 
 if TYPE_CHECKING:
     from napari_medkd.cli.reports import FoundReport, SegmentReport, SuggestReport
+    from napari_medkd.core.volume import Volume
+    from napari_medkd.models.card import ModelCard
 
 
 def segment(
@@ -136,7 +138,7 @@ def segment(
             report = answering.write(session, out, overlay, clock)
     finally:
         segmenter.close()
-    _print(report, json, (*volume.notes, *_advice(report)))
+    _print(report, json, (*volume.notes, *_advice(report), *_better(volume, segmenter.card)))
 
 
 def _check_prompts(auto: bool, everything: bool, prompted: bool, is_kind_said: bool, is_cut: bool) -> None:
@@ -164,6 +166,17 @@ def _advice(report: "SegmentReport | SuggestReport") -> tuple[str, ...]:
     if not report.runtime.startswith("torch, CPU"):
         return ()
     return (f'Once "medkd export {report.model}" was run, the model starts in a second and answers faster.',)
+
+
+def _better(volume: "Volume", card: "ModelCard") -> tuple[str, ...]:
+    """Name a model that knows such images, where the one that answered never saw any."""
+    from napari_medkd.inference.kinds import better
+    from napari_medkd.models.store import ModelStore
+
+    found = better(volume, card, ModelStore().list())
+    if found is None:
+        return ()
+    return (f"{card.title} learnt from no {volume.modality}; {found.title} did: --model {found.id}",)
 
 
 def _check_targets(image: Path, out: Path, overlay: Path | None, overwrite: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from napari_medkd.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from napari_medkd.core.volume import Volume
     from napari_medkd.inference.segmenter import Prediction
@@ -95,6 +95,24 @@ def is_same(volume: Volume, kind: str) -> bool:
 def word_for(modality: str) -> str:
     """Return what models call a modality that files have a code for: ultrasound for US; else nothing."""
     return _WORDS.get(modality, "")
+
+
+def better(volume: Volume, card: ModelCard, others: Iterable[ModelCard]) -> ModelCard | None:
+    """Return a model that learnt from images of the kind that a file says it is, where `card`'s did not.
+
+    It understands every prompt that `card`'s does. None where that one learnt from such images, where nobody
+    did, or where the file or the card says nothing.
+    """
+    word = word_for(volume.modality)
+    if not word or not card.modalities or {word, _NARROWER.get(word)} & _learnt(card):
+        return None
+    taught = (other for other in others if word in _learnt(other))
+    return next((other for other in taught if card.capabilities <= other.capabilities), None)
+
+
+def _learnt(card: ModelCard) -> set[str]:
+    """Return the kinds of image of a card in one spelling: some say US, some ultrasound."""
+    return {word_for(kind) or kind.lower() for kind in card.modalities}
 
 
 def notes(volume: Volume, said: str | None) -> tuple[str, ...]:

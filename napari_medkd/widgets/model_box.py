@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from superqt.utils import signals_blocked
 
+from napari_medkd.inference import kinds
 from napari_medkd.session.state import State
+from napari_medkd.widgets.buttons import LinkButton
 from napari_medkd.widgets.inputs import CompactCombo
 from napari_medkd.widgets.labels import OneLine, Section
 from napari_medkd.widgets.links import Links
@@ -39,16 +41,22 @@ class ModelBox(Section):
         self._session = session
         self._chooser = CompactCombo("Model", "The model that answers your prompts.")
         self._runtime = OneLine()
-        self.body.addWidget(self._chooser)
-        self.body.addWidget(self._runtime)
+        self._cards: tuple[ModelCard, ...] = ()
+        self._better: ModelCard | None = None
+        self._advice = LinkButton("", "")
+        for widget in (self._chooser, self._runtime, self._advice):
+            self.body.addWidget(widget)
         self._chooser.activated.connect(self._on_activated)
+        self._advice.clicked.connect(self._on_advice)
         links = Links(self)
         links.connect(session.segmenter_changed, self._on_segmenter_changed)
         links.connect(session.state_changed, self._on_state_changed)
+        links.connect(session.volume_changed, self._show_advice)
         self.set_models(())
 
     def set_models(self, cards: Sequence[ModelCard]) -> None:
         """Offer the installed models; the session's own is selected without a signal."""
+        self._cards = tuple(cards)
         with signals_blocked(self._chooser):
             self._chooser.clear()
             for card in cards:
@@ -72,6 +80,7 @@ class ModelBox(Section):
                     self._chooser.addItem(segmenter.card.title, segmenter.card.id)
                 self._chooser.setCurrentIndex(self._chooser.findData(segmenter.card.id))
         self._show_runtime()
+        self._show_advice()
 
     def _on_state_changed(self, *_: object) -> None:
         self._show_runtime()
@@ -86,6 +95,23 @@ class ModelBox(Section):
         self._runtime.setText(text)
         advice = "Device and runtime are chosen in the Models tab."
         self._runtime.setToolTip(f"Runs on {text}. {advice}" if segmenter is not None else text)
+
+    def _show_advice(self, *_: object) -> None:
+        """Name a model that knows such images, where the one that is chosen never saw any."""
+        volume, segmenter = self._session.volume, self._session.segmenter
+        found = None
+        if volume is not None and segmenter is not None:
+            found = kinds.better(volume, segmenter.card, self._cards)
+            if found is not None:
+                self._advice.setText(f"{found.title} knows {volume.modality}: use it")
+                self._advice.setAccessibleName(self._advice.text())
+                self._advice.setToolTip(f"{segmenter.card.title} learnt from no {volume.modality}.")
+        self._better = found
+        self._advice.setVisible(found is not None)
+
+    def _on_advice(self) -> None:
+        if self._better is not None:
+            self.model_chosen.emit(self._better.id)
 
     def _on_activated(self, index: int) -> None:
         chosen = self._chooser.itemData(index)

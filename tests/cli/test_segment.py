@@ -169,3 +169,14 @@ def test_torch_on_a_cpu_is_told_a_faster_way(medkd, segmenter, picture, tmp_path
     segmenter.runtime_name = "torch, CPU, 2 threads"
     said = medkd("segment", picture, "--box", BOX, "--out", tmp_path / "n.png")
     assert f"medkd export {segmenter.card.id}" in said.err and "medkd export" not in said.out
+
+
+def test_a_model_that_learnt_from_ct_is_named_where_the_one_that_answered_did_not(medkd, segmenter, tmp_path):
+    hounsfield = np.full((24, 30, 3), -1000, np.int16)
+    hounsfield[6:18, 8:20] = 60
+    nibabel.save(nibabel.Nifti1Image(hounsfield, np.eye(4)), tmp_path / "ct.nii.gz")
+    arguments = ("segment", tmp_path / "ct.nii.gz", "--slice", "1", "--box", "5,7,18,20")
+    assert "medkd-volume" not in medkd(*arguments, "--out", tmp_path / "a.nii.gz").err
+    segmenter.card = segmenter.card.model_copy(update={"modalities": ("xray",)})
+    said = medkd(*arguments, "--out", tmp_path / "b.nii.gz")
+    assert "learnt from no CT; MedKD volume did: --model medkd-volume" in said.err and said.code == 0

@@ -47,3 +47,18 @@ def test_a_narrower_kind_is_of_the_sort_that_the_file_says() -> None:
     assert kinds.is_same(volume("US"), "carotid ultrasound")
     assert not kinds.is_other(volume("US"), "carotid ultrasound") and not kinds.is_same(volume("RGB"), "RGB")
     assert kinds.notes(volume("US"), "carotid ultrasound") == ()
+
+
+def test_a_model_that_learnt_from_such_images_is_better_where_the_other_did_not() -> None:
+    def card(*modalities: str, prompts: frozenset[str] = frozenset({"box"})) -> ModelCard:
+        update = {"modalities": modalities, "capabilities": prompts, "id": "-".join(modalities)}
+        return CARD.model_copy(update=update)
+
+    pictures, volumes, clicks = card("xray", "colonoscopy"), card("ct", "mr"), frozenset({"box", "point"})
+    assert kinds.better(volume("CT"), pictures, [pictures, volumes]) is volumes
+    assert kinds.better(volume("DX"), pictures, [volumes]) is None, "it learnt from such images itself"
+    assert kinds.better(volume("ES"), pictures, [card("endoscopy")]) is None
+    assert kinds.better(volume("CT"), card("CT", "XR"), [volumes]) is None, "some cards have the code"
+    assert kinds.better(volume(""), pictures, [volumes]) is None
+    assert kinds.better(volume("CT"), card(), [volumes]) is None, "nobody knows what it learnt from"
+    assert kinds.better(volume("CT"), card("xray", prompts=clicks), [volumes]) is None, "it takes no clicks"

@@ -9,7 +9,7 @@ from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Box, Point, Prompt
 from napari_medkd.session.state import OverlapRule, Pending, State
 from napari_medkd.widgets import TOOLS, SegmentPanel
-from napari_medkd.widgets.buttons import ToolButton
+from napari_medkd.widgets.buttons import LinkButton, ToolButton
 from napari_medkd.widgets.state_line import StateLine
 from tests.doubles import ThresholdSegmenter, failure
 from tests.widgets.conftest import INSIDE, PLANE, ct
@@ -262,6 +262,24 @@ class TestImageAndModel:
         assert models.currentData() == "threshold"
         session.set_segmenter(other)
         assert models.currentData() == "other"
+
+    def test_a_model_that_knows_such_images_is_proposed_to_one_that_never_saw_any(
+        self, panel, session, qtbot, button
+    ):
+        link = "Volumes knows CT: use it"
+        photographs = ThresholdSegmenter(id="photographs")
+        photographs.card = photographs.card.model_copy(update={"modalities": ("dermoscopy",)})
+        volumes = ThresholdSegmenter(id="volumes")
+        volumes.card = volumes.card.model_copy(update={"title": "Volumes", "modalities": ("ct", "mr")})
+        panel.set_models([photographs.card, volumes.card])
+        shown = [one.text() for one in panel.findChildren(LinkButton) if one.isVisible()]
+        assert link not in shown  # the model in use says nothing of what it saw
+        session.set_segmenter(photographs)
+        with qtbot.waitSignal(panel.model_chosen) as chosen:
+            button(panel, link).click()
+        assert chosen.args == ["volumes"]
+        session.set_segmenter(volumes)
+        assert not button(panel, link).isVisible()
 
     def test_what_runs_the_model_is_said(self, panel):
         assert "numpy, CPU" in texts(panel)
