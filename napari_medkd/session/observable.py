@@ -8,6 +8,7 @@ from psygnal import Signal
 
 from napari_medkd.session.classes import ClassTable
 from napari_medkd.session.collecting import Collecting
+from napari_medkd.session.counting import Counting
 from napari_medkd.session.current import Current
 from napari_medkd.session.history import History
 from napari_medkd.session.state import OverlapRule, State
@@ -54,6 +55,7 @@ class ObservableSession:
         undo_bytes: int = 256 * 2**20,
     ) -> None:
         self.plane: Plane | None = None
+        self.counting = Counting()  # how the viewer numbers slices; it says so when it opens an image
         self.overlap_rule = OverlapRule.KEEP
         self.loading = ""  # what is on its way, in state LOADING
         self._folder = journal_folder

@@ -43,6 +43,14 @@ def linear_part(layer: Layer) -> NDArray[np.float64]:
     return np.stack(columns, axis=1)
 
 
+def backwards(layer: Layer) -> frozenset[int]:
+    """Return which of a volume's axes (the layer's last three) run against the world's."""
+    if layer.ndim < 3:
+        return frozenset()
+    linear = linear_part(layer)[-3:, -3:]
+    return frozenset(axis for axis in range(3) if linear[np.abs(linear[:, axis]).argmax(), axis] < 0)
+
+
 def millimetres(layer: Layer) -> NDArray[np.float64] | None:
     """Return how many millimetres each world unit of `layer` is; None where they are no lengths (pixels)."""
     quantity = _quantity()

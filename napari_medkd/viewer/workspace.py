@@ -9,13 +9,14 @@ from psygnal import Signal
 
 from napari_medkd.core.geometry import Plane
 from napari_medkd.errors import InvalidPrompt, MedkdError
+from napari_medkd.session.counting import Counting
 from napari_medkd.session.state import Pending, PendingProposal
 from napari_medkd.viewer.afterwards import AtOnce
 from napari_medkd.viewer.asking import Kept, ask_and_release, settle
 from napari_medkd.viewer.image_source import display_window, take_image
 from napari_medkd.viewer.layer_set import LayerSet
 from napari_medkd.viewer.placement import displayed_plane
-from napari_medkd.viewer.transforms import data_to_world, world_to_data
+from napari_medkd.viewer.transforms import backwards, data_to_world, world_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,6 +115,7 @@ class Workspace:
             self._recover(recovery, volume.content_id in self._seen)
         self._seen.add(volume.content_id)
         self.image, self.placement, self._window = image, placement, volume.window
+        self.session.counting = Counting(backwards(image))
         self.layers = LayerSet(self, image, placement, self.layers)
         self.session.set_plane(plane)
         self._show_all()
@@ -290,7 +292,9 @@ class Workspace:
         """Ask what becomes of a proposal on another slice than `plane`; raises `Kept`."""
         prompt = self.session.prompt
         if prompt is not None and prompt.plane != plane and not self.session.is_same_object(plane):
-            where = f"The proposal on slice {prompt.plane.index} is not committed."
+            assert self.session.volume is not None
+            number = self.session.counting.number(self.session.volume, prompt.plane)
+            where = f"The proposal on slice {number} is not committed."
             ask_and_release(self.session, self.asker, PendingProposal(where), plane)
 
     def labels_painted(self, indices: tuple[NDArray[np.intp], ...], old: NDArray[np.uint16]) -> None:

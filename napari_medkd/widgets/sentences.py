@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_medkd.session.state import State
@@ -96,7 +97,7 @@ def candidate_text(session: Session) -> str:
 
 def propagation_text(session: Session, progress: Progress | None) -> str:
     """Return how far the object in hand reaches through the volume, or what to do to make it."""
-    indices = sorted(session.sections)
+    indices = sorted(_number(session, index) for index in session.sections)
     if progress is not None and progress.is_running:
         return f"Following the object: {progress.done} of at most {progress.total} slices…"
     if not indices:
@@ -108,7 +109,11 @@ def propagation_text(session: Session, progress: Progress | None) -> str:
     if doubtful:
         parts.append(f"{doubtful} doubtful")
     ends = progress.ends if progress is not None else ()
-    parts += [f"ended at {end.plane.index}: {end.why.value}" for end in ends if end.why is not Why.EDGE]
+    parts += [
+        f"ended at {_number(session, end.plane.index)}: {end.why.value}"
+        for end in ends
+        if end.why is not Why.EDGE
+    ]
     return " · ".join(parts) + "."
 
 
@@ -158,7 +163,15 @@ def _place(session: Session) -> str:
     volume, plane = session.volume, session.plane
     if volume is None or plane is None or volume.shape[plane.axis] == 1:
         return "the image"
-    return f"slice {plane.index}"
+    return f"slice {session.counting.number(volume, plane)}"
+
+
+def _number(session: Session, index: int) -> int:
+    """Return the number of a slice of the object in hand."""
+    volume, shown = session.volume, session.proposal
+    if volume is None or shown is None:
+        return index
+    return session.counting.number(volume, replace(shown.plane, index=index))
 
 
 def _either(words: list[str]) -> str:

@@ -86,13 +86,25 @@ class VolumeBox(Section):
     def reach(self) -> Reach:
         """Which slices may be reached, as chosen."""
         direction = _DIRECTIONS[self._direction.currentText()]
-        return Reach(self._first.value(), self._last.value(), direction)
+        first, last = sorted(map(self._turned, (self._first.value(), self._last.value())))
+        return Reach(first, last, -direction if self._is_backwards else direction)
 
     def limit(self, index: int, side: int) -> None:
         """Set the last slice of the range (`side` 1), or its first (-1), or neither (0), for this object."""
         if side:
-            (self._last if side > 0 else self._first).setValue(index)
+            (self._last if (side > 0) != self._is_backwards else self._first).setValue(self._turned(index))
             self._is_limited = True
+
+    @property
+    def _is_backwards(self) -> bool:
+        """Whether the slices are counted from the last one of the file."""
+        return self._axis() in self._session.counting.backwards
+
+    def _turned(self, number: int) -> int:
+        """Turn a slice's number into its index, or its index into its number."""
+        volume = self._session.volume
+        plane = Plane(self._axis(), number)
+        return self._session.counting.number(volume, plane) if volume is not None else number
 
     def _button(self, action: str) -> KeyButton:
         key = key_for(action)
@@ -162,8 +174,9 @@ class VolumeBox(Section):
         self._accept.setEnabled(not running and here is not None and not here.is_given)
         is_beyond = bool(prompted) and not min(prompted) <= current <= max(prompted)
         self._ends.setEnabled(current >= 0 and is_beyond)
-        self.strip.show_sections(count, sections, current)
+        shown = {self._turned(index): section for index, section in sections.items()}
+        self.strip.show_sections(count, shown, self._turned(current) if current >= 0 else current)
         self._text.setText(propagation_text(session, self._progress))
 
     def _on_slice_clicked(self, index: int) -> None:
-        self.plane_requested.emit(Plane(self._axis(), index))
+        self.plane_requested.emit(Plane(self._axis(), self._turned(index)))

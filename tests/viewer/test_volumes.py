@@ -97,6 +97,16 @@ def test_going_to_a_slice_moves_the_slider_whatever_is_looked_along(desk, organ,
     assert desk.workspace.plane() == plane == desk.session.plane
 
 
+@pytest.mark.parametrize("plane", [Plane(0, 7), Plane(1, 2), Plane(2, 29)])
+@pytest.mark.parametrize("scale", [(3, 1, 1), (-3, 1, 1), (3, -0.5, -1)])
+def test_a_slice_has_the_number_that_the_slider_shows(desk, organ, plane, scale):
+    desk.open(organ, scale=scale)
+    desk.workspace.show_plane(plane)
+    number = desk.session.counting.number(desk.session.volume, plane)
+    assert desk.viewer.dims.current_step[plane.axis] == number
+    assert (number == plane.index) is (scale[plane.axis] > 0)
+
+
 def test_a_time_series_with_channels_is_followed_at_the_point_that_is_shown(desk, organ):
     series = np.zeros((2, 3, *organ.shape), np.uint8)
     series[1, 2] = organ

@@ -7,6 +7,7 @@ from qtpy.QtCore import QPoint, Qt
 from napari_medkd.core.geometry import Geometry, Plane
 from napari_medkd.core.prompts import Box, Prompt
 from napari_medkd.core.volume import Volume
+from napari_medkd.session.counting import Counting
 from napari_medkd.session.session import Session
 from napari_medkd.session.worker import SyncWorker
 from napari_medkd.widgets.measure_box import MeasureBox
@@ -100,6 +101,25 @@ def test_range_direction_and_rule_are_given_on(session, qtbot):
     session.set_prompt(PROMPT)
     panel.perform("propagate")
     assert sorted(session.sections) == [4, 5]
+
+
+def test_slices_have_the_numbers_of_the_viewers_slider(session, qtbot):
+    session.counting = Counting(frozenset({0}))  # slice 4 of the file is the slider's 5
+    panel = SegmentPanel(session)
+    qtbot.addWidget(panel)
+    box = panel.findChild(VolumeBox)
+    box._first.setValue(3)
+    box._direction.setCurrentText("Downwards")
+    session.set_prompt(PROMPT)
+    panel.perform("propagate")
+    assert sorted(session.sections) == [4, 5, 6] and "Slices 3 to 5" in box._text.text()
+    assert "prompted" in box.strip.sentence(5) and "confidence" in box.strip.sentence(3)
+    session.set_plane(Plane(0, 6))
+    panel.perform("end_here")
+    assert (box._first.value(), box._last.value()) == (3, 9)
+    with qtbot.waitSignal(box.plane_requested) as asked:
+        box.strip.slice_clicked.emit(3)
+    assert asked.args == [Plane(0, 6)]
 
 
 def test_the_button_stops_what_runs(qtbot):
