@@ -100,6 +100,7 @@ def _report(card: ModelCard, installed: bool) -> ModelReport:
         capabilities=sorted(card.capabilities),
         targets=[target.name for target in card.targets],
         modalities=list(card.modalities),
+        helpers=card.helpers,
         parameters=card.parameters,
         licence=card.licence,
         commercial_use=card.commercial_use,

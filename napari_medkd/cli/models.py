@@ -160,6 +160,7 @@ def _print(report: "ModelReport", json: bool) -> None:
         "Prompts": _prompts(report),
         "Looks for": ", ".join(report.targets),
         "Trained on": ", ".join(report.modalities),
+        **report.helpers,
         "Parameters": _size(report),
         "Licence": _licence(report),
         "Source": report.source,

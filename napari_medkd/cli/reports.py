@@ -153,6 +153,7 @@ class ModelReport(Report):
     capabilities: list[str] = Field(description="Kinds of prompt that it understands.")
     targets: list[str] = Field([], description="What it looks for where it needs no prompt.")
     modalities: list[str] = Field(description="What it was trained on.")
+    helpers: dict[str, str] = Field({}, description="What other models do for it, and their ids.")
     parameters: int = Field(description="Number of parameters; 0 where unknown.")
     licence: str = Field(description="Licence of the weights.")
     commercial_use: bool = Field(description="False where that licence forbids it.")

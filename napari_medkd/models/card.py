@@ -173,6 +173,12 @@ class ModelCard(BaseModel):
         """False for a model that answers by itself and understands no prompt at all."""
         return self.capabilities != {"auto"}
 
+    @property
+    def helpers(self) -> dict[str, str]:
+        """What other models do for this one, for people → their ids."""
+        helpers = {"Outlines what it finds": self.outliner, "Follows through volumes": self.follower}
+        return {work: model_id for work, model_id in helpers.items() if model_id}
+
     def supports(self, kinds: frozenset[str]) -> bool:
         """Tell whether every kind of prompt in `kinds` is understood."""
         return kinds <= self.capabilities

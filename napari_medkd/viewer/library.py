@@ -105,6 +105,7 @@ def _row(
     facts = {
         "Looks for": ", ".join(target.name for target in card.targets),
         "Modalities": ", ".join(card.modalities),
+        **card.helpers,
         "Parameters": f"{card.parameters / 1e6:.1f} million" if card.parameters else "",
         "Source": card.source,
         **details,

@@ -45,6 +45,13 @@ def test_a_model_is_shown(medkd):
     assert medkd("models", "show", "edge-sam", "--json").json["commercial_use"] is False
 
 
+def test_who_does_a_part_of_its_work_is_said(medkd):
+    outcome = medkd("models", "show", "medkd-fast")
+    assert "Follows through volumes" in outcome.out and "medkd-volume" in outcome.out
+    helpers = medkd("models", "show", "medkd-auto", "--json").json["helpers"]
+    assert helpers == {"Outlines what it finds": "medkd-fast"}
+
+
 @pytest.mark.parametrize("command", ["show", "fetch", "remove", "default"])
 def test_an_unknown_model_lists_the_known(medkd, command):
     outcome = medkd("models", command, "nonesuch")
