@@ -10,6 +10,10 @@ without; searched, better than drawn by chance at the same latency. An order tha
 All arms have as many steps on the same pictures: those without distillation retrain for longer. The searched
 ones have their search besides, which is what a search costs.
 
+The target is half-way, in ratio, between the cheapest and the dearest encoder of the space on this computer:
+with a target beyond the dearest every arm would end at that one. It is kept in OUT, and ``--target-ms`` says
+another.
+
 All of it is scaled down for two processor cores, and so are its conclusions.
 """
 
@@ -24,21 +28,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from benchmarks import measuring
+from napari_medkd import settings
 from napari_medkd.runs import EventWriter, RunSpec
 from napari_medkd.runs.spec import FILE
 from src_training.evaluation.precision import box_precision
 from src_training.files import write_text
 from src_training.pictures import load_pictures
+from src_training.recipes.efficient_medsam import EfficientMedSamConfig
 from src_training.run import train
+from src_training.search.costs import LatencyTable
+from src_training.search.derive import Fitting
 from src_training.search.found import FOUND, Found, kept
+from src_training.search.pricing import chance
+from src_training.search.space import WIDTHS, Space
+from src_training.search.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SETS, SEEDS = ("busi",), (0, 1, 2)
-RETRAIN, DISTIL = 120, 60
+RETRAIN, DISTIL = 300, 150
 SHARED: dict[str, Any] = {
     "size": 128,
     "search_size": 64,
@@ -47,14 +59,13 @@ SHARED: dict[str, Any] = {
     "operations": ["conv3", "ds3", "mb3_e4", "fmb_e4", "litemla", "skip", "none"],
     "downs": ["conv3", "ds3", "mb3_e4"],
     "neck_width": 64,
-    "search_steps": 80,
+    "search_steps": 120,
     "threads": 1,
-    "target_ms": 4.0,
     "lessons": 60,
     "taught_objects": 2,
     "objects": 1,
     "batch_size": 8,
-    "validate_every": 60,
+    "validate_every": 150,
 }
 _TAUGHT = {"retrain_steps": RETRAIN, "distil_steps": DISTIL}
 _ALONE = {"retrain_steps": RETRAIN + DISTIL, "distil_steps": 0}
@@ -73,13 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and write the report after each arm."""
     options = _parser().parse_args(arguments)
     report = _read(options.json)
+    shared = report["shared"]
+    shared.setdefault("target_ms", options.target_ms or _half_way())
     for name in options.sets:
         found = report["sets"].setdefault(name, {"arms": {}, "boxes": {}})
         for seed in options.seeds:
             for arm in options.arms:
                 own = found["arms"].setdefault(arm, {})
                 if str(seed) not in own:
-                    own[str(seed)], found["boxes"] = _arm(arm, seed, options.data / name, options.runs / name)
+                    place = options.runs / name
+                    own[str(seed)], found["boxes"] = _arm(arm, seed, shared, options.data / name, place)
                     write_text(options.json, json.dumps(report, indent=1) + "\n")
                     _say(f"{name} {arm} {seed}: {own[str(seed)]}")
     if options.markdown:
@@ -87,11 +101,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _arm(arm: str, seed: int, data: Path, place: Path) -> tuple[dict[str, float], dict[str, float]]:
+def _half_way() -> float:
+    """Return the milliseconds half-way between the cheapest and the dearest encoder that can be chosen."""
+    config = EfficientMedSamConfig(**SHARED)
+    space = Space(
+        WIDTHS[config.widths],
+        config.nodes,
+        config.operations,
+        config.downs,
+        config.neck_width,
+        config.neck_blocks,
+        config.mixing,
+        config.cell,
+    )
+    stopwatch = Stopwatch(torch.device("cpu"), config.threads)
+    found = LatencyTable(settings.home() / "latency", stopwatch).costs(space, config.size, lambda *_: True)
+    assert found is not None
+    cheapest, dearest = Fitting(space, chance(space, np.random.default_rng(0)), *found).bounds()
+    _say(f"encoders of the space take {cheapest:.2f} to {dearest:.2f} ms by the sum of their parts")
+    return float(f"{np.sqrt(cheapest * dearest):.2g}")
+
+
+def _arm(
+    arm: str, seed: int, shared: dict[str, Any], data: Path, place: Path
+) -> tuple[dict[str, float], dict[str, float]]:
     """Train one arm, or go on with it; returns its figures on the test split, and the filled boxes'."""
     folder = place / f"{''.join(c if c.isalnum() else '-' for c in arm.lower())}-{seed}"
     if not (folder / FILE).exists():
-        options = {**SHARED, **ARMS[arm]}
+        options = {**shared, **ARMS[arm]}
         spec = RunSpec(recipe="efficient-medsam", options=options, data=(str(data),), device="cpu", seed=seed)
         spec.save(folder)
     start = time.process_time()
@@ -152,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, required=True, help="report to write, and to go on with")
     parser.add_argument("--sets", nargs="+", default=list(SETS), help="data sets with splits")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--target-ms", type=float, help="for the encoder; half-way by default")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--markdown", action="store_true", help="print the report as a table")
     return parser
