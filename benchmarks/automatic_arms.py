@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.recipe_arms import Arm, Experiment, Ordering
 from napari_medkd.inference.runtimes.torch import TorchRuntime
 from napari_medkd.inference.sam_segmenter import SamSegmenter
 from napari_medkd.runs import EventWriter, RunSpec
@@ -59,6 +60,34 @@ SHARED: dict[str, Any] = {
     "ema": 0.98,
     "validate_every": 300,
 }
+
+
+EXPERIMENT = Experiment(
+    recipe="esp-medsam",
+    shared=SHARED,
+    arms=tuple(Arm(name, settings) for name, settings in ARMS.items()),
+    orderings=(
+        Ordering("SPPG", "none", "a prompt of its own is at least as good as none"),
+        Ordering("QDMD", "none", "a query for each kind is at least as good as one for all"),
+        Ordering("SPPG + QDMD + bags", "SPPG + QDMD", "bags are at least as good as one encoder for all"),
+    ),
+    questions={"unprompted": Question("auto")},
+    train=0,
+    validation=0,
+    sets=SETS,
+)
+
+
+def as_sets(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report of arms, seeds and sets in the form of `recipe_tables.results`."""
+    sets: dict[str, Any] = {}
+    for arm, seeds in report.items():
+        for seed, found in seeds.items():
+            for name, figures in found.items():
+                one = sets.setdefault(name, {"objects": {}, "references": {}, "arms": {}})
+                one["objects"]["unprompted"] = list(range(len(figures["dice"])))
+                one["arms"].setdefault(arm, {})[seed] = {"unprompted": figures["dice"]}
+    return {"sets": sets}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -31,6 +31,7 @@ import numpy as np
 import torch
 
 from benchmarks import measuring
+from benchmarks.search_tables import table
 from napari_medkd import settings
 from napari_medkd.runs import EventWriter, RunSpec
 from napari_medkd.runs.spec import FILE
@@ -77,7 +78,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "random": {"architecture": "random", **_ALONE},
     "random + KD": {"architecture": "random", **_TAUGHT},
 }
-FIGURES = ("ap", "ap50", "ap75", "dice", "encoder_ms")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,25 +149,6 @@ def _arm(
     rounded = {key: round(value, 4) for key, value in figures.items()}
     boxes = {key: value for key, value in rounded.items() if key.startswith("filled_box")}
     return {key: value for key, value in rounded.items() if key not in boxes}, boxes
-
-
-def table(report: dict[str, Any]) -> str:
-    """Return the report as Markdown: mean over seeds, lowest to highest."""
-    lines = []
-    for name, found in report["sets"].items():
-        lines += [f"| {name} | seeds | {' | '.join(FIGURES)} |", "| --- | --- |" + " --- |" * len(FIGURES)]
-        for arm, seeds in found["arms"].items():
-            cells = [_cell([figures[key] for figures in seeds.values()]) for key in FIGURES]
-            lines.append(f"| {arm} | {len(seeds)} | {' | '.join(cells)} |")
-        if found["boxes"]:
-            cells = [f"{found['boxes'][f'filled_box_{key}']:.3f}" for key in FIGURES[:-1]]
-            lines.append(f"| filled box | | {' | '.join(cells)} | |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _cell(values: list[float]) -> str:
-    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from typing import Any
 
 from benchmarks import (
     accuracy_tables,
+    automatic_arms,
     automatic_tables,
     batch_tables,
     cost_tables,
     latency_tables,
     learning_tables,
     recipe_tables,
+    search_tables,
     volume_tables,
 )
 from benchmarks.recipe_arms import EXPERIMENTS
@@ -47,7 +49,13 @@ def main() -> None:
         if file.exists():
             page = fill(page, name, table(json.loads(file.read_text(encoding="utf-8"))))
     PAGE.write_text(page, encoding="utf-8")
-    pages = {"recipes": _fill_recipes, "steps": _fill_steps, "automatic": _fill_automatic}
+    pages = {
+        "recipes": _fill_recipes,
+        "steps": _fill_steps,
+        "automatic": _fill_automatic,
+        "automatic_arms": _fill_automatic_arms,
+        "search": _fill_search,
+    }
     for name, write in pages.items():
         file = RESULTS / f"{name}.json"
         if file.exists():
@@ -68,6 +76,17 @@ def _fill_steps(report: dict[str, Any]) -> None:
 def _fill_automatic(report: dict[str, Any]) -> None:
     """Put the figures of `benchmarks.automatic` into ESP-MedSAM's page."""
     _fill_recipe("esp-medsam", "automatic", automatic_tables.automatic(report))
+
+
+def _fill_automatic_arms(report: dict[str, Any]) -> None:
+    """Put the figures of `benchmarks.automatic_arms` into ESP-MedSAM's page."""
+    text = recipe_tables.results(automatic_arms.EXPERIMENT, automatic_arms.as_sets(report))
+    _fill_recipe("esp-medsam", "arms", text)
+
+
+def _fill_search(report: dict[str, Any]) -> None:
+    """Put the figures of `benchmarks.search` into EfficientMedSAM's page."""
+    _fill_recipe("efficient-medsam", "arms", search_tables.table(report))
 
 
 def _fill_recipe(recipe: str, name: str, text: str) -> None:
