@@ -1,5 +1,6 @@
-"""Probabilities that hold on cases never seen: one temperature for all logits, from the validation cases.
+"""Probabilities that hold on cases never seen, and where to cut them, from the validation cases.
 
+One temperature for all logits, and a threshold for each kind of image where ½ is not the best one.
 Reference: Guo et al., "On Calibration of Modern Neural Networks" (2017), section 4.2.
 """
 
@@ -11,12 +12,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from src_training.losses.masks import hard_dice
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import Tensor, nn
 
 _TRIED = np.exp(np.linspace(np.log(0.25), np.log(8), 61))
+_CUT = tuple(round(0.05 * place, 2) for place in range(4, 15))  # thresholds that are tried
+_CASES, _GAIN = 10, 0.005  # fewer cases, and less of mean Dice, are left to chance
 _SIDE = 128  # rows and columns of a map that are looked at: every n-th one says as much
 
 
@@ -52,6 +57,39 @@ def temperature(task: nn.Module, validation: Validation) -> float:
             )
             sums[index] += float((entropy * weight).sum())
     return round(float(_TRIED[int(sums.argmin())]), 4)
+
+
+@torch.no_grad()
+def thresholds(task: nn.Module, validation: Validation, temperature: float) -> dict[int, float]:
+    """Return the probability at which the masks of each kind have the best mean Dice.
+
+    A kind with few cases, or one that gains next to nothing, is cut at ½. None is below 0.2: where there is
+    nothing, something would be found.
+
+    Parameters
+    ----------
+    task : nn.Module
+        As for `temperature`.
+    validation : Validation
+        Its batches say of which kind (by place) each case is.
+    temperature : float
+        What the log odds are divided by.
+    """
+    task.eval()
+    device = next(task.parameters()).device
+    found: dict[int, list[list[float]]] = {}
+    for batch in validation.batches():
+        odds, shares, _ = task.judged(batch.to(device))  # type: ignore[operator, attr-defined]
+        levels = [temperature * float(np.log(tried / (1 - tried))) for tried in _CUT]
+        dices = torch.stack([hard_dice(odds.float() - level, shares) for level in levels], 1)
+        for place, own in zip(batch.kinds.tolist(), dices.tolist(), strict=True):  # type: ignore[attr-defined]
+            found.setdefault(place, []).append(own)
+    chosen = {}
+    for place, rows in found.items():
+        means = np.mean(rows, axis=0)
+        is_worth_it = len(rows) >= _CASES and means.max() >= means[_CUT.index(0.5)] + _GAIN
+        chosen[place] = _CUT[int(means.argmax())] if is_worth_it else 0.5
+    return chosen
 
 
 def _thinned(maps: Tensor) -> Tensor:

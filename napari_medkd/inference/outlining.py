@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 # Weight of the outliner's log odds; the others are the finder's, who alone knows how sure it is that there is
 # anything. On validation splits this is as good as the outliner alone (docs/recipes/esp-medsam.md).
 _WEIGHT = np.float32(0.7)
-_MOST = 8  # parts: where there are more, no outline of a single thing was meant
+_MOST = 4  # parts, the largest ones: more than these are scraps of a single thing that was not found whole
 
 
 def outlined(found: Prediction, ask: Callable[[Prompt], Prediction]) -> Prediction:
     """Return what was found with other logits; its mask is still to be cut from them.
+
+    Parts that are far smaller than the largest, and all but the largest few, are left out.
 
     Parameters
     ----------
@@ -32,8 +34,8 @@ def outlined(found: Prediction, ask: Callable[[Prompt], Prediction]) -> Predicti
         Answers a prompt on the same slice.
     """
     parts = main_parts(found.masks[0])
-    count = int(parts.max(initial=0))
-    if not 0 < count <= _MOST:
+    count = min(int(parts.max(initial=0)), _MOST)
+    if not count:
         return found
     plane, side = found.prompt.plane, found.logits.shape[-1]
     boxes = [Box.around(parts == number) for number in range(1, count + 1)]

@@ -59,3 +59,11 @@ def overlap(logits: Tensor, targets: Tensor) -> Tensor:
     both = (mask & truth).sum((-2, -1))
     either = (mask | truth).sum((-2, -1))
     return both / either.clamp(min=1)
+
+
+@torch.no_grad()
+def hard_dice(odds: Tensor, shares: Tensor) -> Tensor:
+    """Return Dice of log odds cut at 0 and of shares cut at ½, (B, 1, h, h) twice → (B,); 1 of nothing."""
+    found, truth = odds > 0, shares > 0.5
+    both, total = (found & truth).sum((1, 2, 3)), found.sum((1, 2, 3)) + truth.sum((1, 2, 3))
+    return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)

@@ -9,7 +9,7 @@ from napari_medkd.errors import InvalidSetting
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.models.promptable import build_model
 from napari_medkd.models.store import ModelStore
-from src_training.calibration import temperature
+from src_training.calibration import temperature, thresholds
 from src_training.data import about
 from src_training.kinds import Kinds, read_kinds
 from src_training.manifest import FILE as MANIFEST
@@ -54,6 +54,7 @@ class Making:
         self._known = len(known) if len(self._kinds) > len(known) else 0
         self._pool = load_pool(folders, held_out, classes=1, tell=context.warn)
         self._temperature = self._base.architecture.temperature if self._base else 1.0
+        self._thresholds: dict[int, float] = {}  # of kinds for which they were chosen
         self.student = self._student()
 
     def stages(self) -> list[Stage]:
@@ -96,12 +97,16 @@ class Making:
         )
 
     def _targets(self) -> tuple[Target, ...]:
-        """Return what is looked for; a base's targets stay outlined as they were."""
-        outlined = self._config.outlined
-        return tuple(
-            target.model_copy(update={"outlined": True}) if target.modality in outlined else target
-            for target in self._kinds.targets
-        )
+        """Return what is looked for; what nobody decided anew stays as it was in the base."""
+        found = []
+        for place, target in enumerate(self._kinds.targets):
+            changed: dict[str, Any] = {}
+            if target.modality in self._config.outlined:
+                changed["outlined"] = True
+            if place in self._thresholds:
+                changed["threshold"] = self._thresholds[place]
+            found.append(target.model_copy(update=changed))
+        return tuple(found)
 
     def _inherited(self) -> dict[str, Any]:
         """Return what a card has from the model whose weights it goes on from; its terms bind what comes."""
@@ -185,6 +190,7 @@ class Making:
         def calibrate(task: nn.Module) -> None:
             if validation is not None:
                 self._temperature = temperature(task, validation)
+                self._thresholds = thresholds(task, validation, self._temperature)
 
         return Stage(
             "finetuning",

@@ -14,7 +14,7 @@ from src_training.augment import changed
 from src_training.batches import normalised
 from src_training.clicks import Conversation
 from src_training.draws import Stream
-from src_training.losses.masks import focal_loss, overlap, soft_dice_loss
+from src_training.losses.masks import focal_loss, hard_dice, overlap, soft_dice_loss
 from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
 from src_training.views import View, cut, turned
@@ -314,14 +314,6 @@ def stacked(views: Sequence[View], kinds: Sequence[int], card: ModelCard, step: 
     """Return views as one batch for the network of a card."""
     images = torch.stack([normalised(view, card) for view in views])
     return ModalityBatch(images, torch.stack([view.targets for view in views]), torch.tensor(kinds), step)
-
-
-@torch.no_grad()
-def hard_dice(odds: Tensor, shares: Tensor) -> Tensor:
-    """Return Dice of log odds cut at 0 and of shares cut at ½, (B, 1, h, h) twice → (B,); 1 of nothing."""
-    found, truth = odds > 0, shares > 0.5
-    both, total = (found & truth).sum((1, 2, 3)), found.sum((1, 2, 3)) + truth.sum((1, 2, 3))
-    return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)
 
 
 def _presence(presence: Tensor, shares: Tensor) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import torch
 from torch import nn
 
-from src_training.calibration import temperature
+from src_training.calibration import temperature, thresholds
 from src_training.tasks.classes import ClassBatch
 
 
@@ -36,3 +38,39 @@ def test_log_odds_become_those_that_hold():
     found = temperature(Sure(), Held())
     expected = 4 / torch.log(torch.tensor(3.0)).item()
     assert abs(found / expected - 1) < 0.06  # to the width of what is tried
+
+
+class Timid(nn.Module):
+    """Is half as sure of the right half of each object as of its left one; of kind 1 it is sure."""
+
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(()))
+
+    def judged(self, batch):
+        odds = torch.full_like(batch.shares, -4)
+        odds[..., 2:6, 2:4], odds[..., 2:6, 4:6] = 4, -0.8  # 0.31
+        odds[batch.kinds == 1, ..., 4:6] = 4
+        return odds, batch.shares, torch.ones_like(odds)
+
+
+class HeldKinds:
+    """So many cases of each of three kinds, in two batches."""
+
+    def __init__(self, *counts):
+        self._kinds = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+
+    def batches(self):
+        for kinds in self._kinds.split(7):
+            shares = torch.zeros(len(kinds), 1, 8, 8)
+            shares[..., 2:6, 2:6] = 1
+            batch = SimpleNamespace(shares=shares, kinds=kinds)
+            batch.to = lambda device, batch=batch: batch
+            yield batch
+
+
+def test_a_kind_that_a_model_is_timid_about_is_cut_lower():
+    assert thresholds(Timid(), HeldKinds(12, 11, 3), 1.0) == {0: 0.2, 1: 0.5, 2: 0.5}, (
+        "the last has few cases"
+    )
+    assert thresholds(Timid(), HeldKinds(12), 8.0) == {0: 0.4}, "odds as people are told them"

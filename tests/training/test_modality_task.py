@@ -11,6 +11,7 @@ from napari_medkd.models.modality.router import Router
 from src_training.clicks import OUTSIDE, PADDING, Conversation
 from src_training.draws import Draws
 from src_training.kinds import Kinds
+from src_training.losses.masks import hard_dice
 from src_training.pictures import Picture
 from src_training.scenes import Scene
 from src_training.tasks.modality import (
@@ -18,7 +19,6 @@ from src_training.tasks.modality import (
     ModalityTask,
     ModalityValidation,
     _presence,
-    hard_dice,
 )
 from tests.models.decoders.test_modality import KINDS, make_card, make_model
 
