@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medkd.core.prompts import Box, Prompt
+from napari_medkd.core.prompts import Prompt
+from napari_medkd.core.robot import first_box
 from napari_medkd.inference.volumetric.handover import main_parts
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # anything. On validation splits this is as good as the outliner alone (docs/recipes/esp-medsam.md).
 _WEIGHT = np.float32(0.7)
 _MOST = 4  # parts, the largest ones: more than these are scraps of a single thing that was not found whole
+
+_LEAST = 2  # pixels of a slice's side: a box is no narrower
 
 
 def outlined(found: Prediction, ask: Callable[[Prompt], Prediction]) -> Prediction:
@@ -35,10 +38,10 @@ def outlined(found: Prediction, ask: Callable[[Prompt], Prediction]) -> Predicti
     """
     parts = main_parts(found.masks[0])
     count = min(int(parts.max(initial=0)), _MOST)
-    if not count:
+    if not count or min(parts.shape) < _LEAST:
         return found
     plane, side = found.prompt.plane, found.logits.shape[-1]
-    boxes = [Box.around(parts == number) for number in range(1, count + 1)]
+    boxes = [first_box(parts == number) for number in range(1, count + 1)]
     answers = [ask(Prompt(plane).with_box(box)) for box in boxes]
     said = [found.frame.from_other(answer.logits[0], answer.frame, side) for answer in answers]
     mixed = _WEIGHT * np.maximum.reduce(said) + (1 - _WEIGHT) * found.logits[0]

@@ -84,6 +84,21 @@ def test_each_part_is_outlined_by_its_box(volume):
     assert shared > 0.9 and answer.model_id == "finder"
 
 
+@pytest.mark.parametrize("shape", [(1, 64, 64), (1, 8, 64), (1, 1, 64)])
+def test_however_thin_a_part_is_a_box_is_put_around_it(shape):
+    class Line(Finder):
+        def decode(self, *asked):
+            logits, scores = super().decode(*asked)
+            logits[0, :, 5:] = -2
+            return logits, scores
+
+    target = Target(name="lesion", outlined=True)
+    outliner = Outliner()
+    who = make(Line(((0, 4),)), {"auto", "point"}, (target,), make(outliner, {"box"}))
+    (answer,) = who.propose(who.embed(Volume.from_array(np.zeros(shape, np.uint8)), PLANE))
+    assert answer.masks[0].any() and bool(outliner.boxes) is (shape[1] > 1)
+
+
 def test_it_is_not_surer_than_both_together(volume):
     answer, _, _ = found(volume, (4, 4))
     assert answer.logits.max() == pytest.approx(0.7 * 8 + 0.3 * 2, abs=0.1)
