@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TRIED = np.exp(np.linspace(np.log(0.25), np.log(8), 61))
 _CUT = tuple(round(0.05 * place, 2) for place in range(4, 15))  # thresholds that are tried
 _CASES, _GAIN = 10, 0.005  # fewer cases, and less of mean Dice, are left to chance
+_SURE = 3.0  # standard errors that a gain must have: of eleven thresholds one is good by chance
 _SIDE = 128  # rows and columns of a map that are looked at: every n-th one says as much
 
 
@@ -63,7 +64,7 @@ def temperature(task: nn.Module, validation: Validation) -> float:
 def thresholds(task: nn.Module, validation: Validation, temperature: float) -> dict[int, float]:
     """Return the probability at which the masks of each kind have the best mean Dice.
 
-    A kind with few cases, or one that gains next to nothing, is cut at ½. None is below 0.2: where there is
+    A kind with few cases, or one that gains next to nothing or by chance, is cut at ½. None is below 0.2: where there is
     nothing, something would be found.
 
     Parameters
@@ -86,9 +87,11 @@ def thresholds(task: nn.Module, validation: Validation, temperature: float) -> d
             found.setdefault(place, []).append(own)
     chosen = {}
     for place, rows in found.items():
-        means = np.mean(rows, axis=0)
-        is_worth_it = len(rows) >= _CASES and means.max() >= means[_CUT.index(0.5)] + _GAIN
-        chosen[place] = _CUT[int(means.argmax())] if is_worth_it else 0.5
+        gains = np.array(rows) - np.array(rows)[:, [_CUT.index(0.5)]]
+        best = int(gains.mean(0).argmax())
+        sure = _SURE * gains[:, best].std() / np.sqrt(len(rows))
+        is_worth_it = len(rows) >= _CASES and gains[:, best].mean() >= max(_GAIN, sure)
+        chosen[place] = _CUT[best] if is_worth_it else 0.5
     return chosen
 
 

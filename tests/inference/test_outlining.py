@@ -46,7 +46,7 @@ class Outliner(Finder):
         (left, top), (right, bottom) = coordinates[0][np.isin(labels[0], (2, 3))] / 2
         self.boxes.append((top, left, bottom, right))
         logits = np.full((1, 32, 32), -8, np.float32)
-        logits[0, int(top) - 1 : int(bottom) + 2, int(left) - 1 : int(right) + 2] = 8
+        logits[0, max(int(top) - 1, 0) : int(bottom) + 2, int(left) - 1 : int(right) + 2] = 8
         return logits, np.ones(1, np.float32)
 
 

@@ -55,15 +55,16 @@ class Timid(nn.Module):
 
 
 class HeldKinds:
-    """So many cases of each of three kinds, in two batches."""
+    """So many cases of each of three kinds, in batches; every so often one is only its left half."""
 
-    def __init__(self, *counts):
-        self._kinds = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    def __init__(self, *counts, odd=100):
+        self._kinds, self._odd = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)), odd
 
     def batches(self):
         for kinds in self._kinds.split(7):
             shares = torch.zeros(len(kinds), 1, 8, 8)
             shares[..., 2:6, 2:6] = 1
+            shares[self._odd - 1 :: self._odd, ..., 4:6] = 0
             batch = SimpleNamespace(shares=shares, kinds=kinds)
             batch.to = lambda device, batch=batch: batch
             yield batch
@@ -74,3 +75,4 @@ def test_a_kind_that_a_model_is_timid_about_is_cut_lower():
         "the last has few cases"
     )
     assert thresholds(Timid(), HeldKinds(12), 8.0) == {0: 0.4}, "odds as people are told them"
+    assert thresholds(Timid(), HeldKinds(12, odd=3), 1.0) == {0: 0.5}, "that may be chance"
