@@ -64,8 +64,8 @@ def temperature(task: nn.Module, validation: Validation) -> float:
 def thresholds(task: nn.Module, validation: Validation, temperature: float) -> dict[int, float]:
     """Return the probability at which the masks of each kind have the best mean Dice.
 
-    A kind with few cases, or one that gains next to nothing or by chance, is cut at ½. None is below 0.2: where there is
-    nothing, something would be found.
+    A kind with few cases, or one that gains next to nothing or by chance, is cut at ½. None is below 0.2:
+    where there is nothing, something would be found.
 
     Parameters
     ----------
