@@ -43,8 +43,7 @@ from src_training.run import train
 from src_training.search.costs import LatencyTable
 from src_training.search.derive import Fitting
 from src_training.search.found import FOUND, Found, kept
-from src_training.search.pricing import chance
-from src_training.search.space import WIDTHS, Space
+from src_training.search.pricing import chance, space_of
 from src_training.search.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -104,16 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _half_way() -> float:
     """Return the milliseconds half-way between the cheapest and the dearest encoder that can be chosen."""
     config = EfficientMedSamConfig(**SHARED)
-    space = Space(
-        WIDTHS[config.widths],
-        config.nodes,
-        config.operations,
-        config.downs,
-        config.neck_width,
-        config.neck_blocks,
-        config.mixing,
-        config.cell,
-    )
+    space = space_of(config, config.widths)
     stopwatch = Stopwatch(torch.device("cpu"), config.threads)
     found = LatencyTable(settings.home() / "latency", stopwatch).costs(space, config.size, lambda *_: True)
     assert found is not None

@@ -52,17 +52,7 @@ class Pricing:
 
     def space(self, widths: str) -> Space:
         """Return the space with widths of that name."""
-        config = self._config
-        return Space(
-            WIDTHS[widths],
-            config.nodes,
-            config.operations,
-            config.downs,
-            config.neck_width,
-            config.neck_blocks,
-            config.mixing,
-            config.cell,
-        )
+        return space_of(self._config, widths)
 
     def whole(self, plan: object) -> float:
         """Return the milliseconds of a whole encoder."""
@@ -146,6 +136,20 @@ class Pricing:
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng((self._context.spec.seed, 23))
+
+
+def space_of(config: EfficientMedSamConfig, widths: str) -> Space:
+    """Return the space that a recipe's numbers describe, with widths of that name."""
+    return Space(
+        WIDTHS[widths],
+        config.nodes,
+        config.operations,
+        config.downs,
+        config.neck_width,
+        config.neck_blocks,
+        config.mixing,
+        config.cell,
+    )
 
 
 def chance(space: Space, rng: np.random.Generator) -> Scores:
