@@ -43,7 +43,7 @@ class ModelBox(Section):
         self._runtime = OneLine()
         self._cards: tuple[ModelCard, ...] = ()
         self._better: ModelCard | None = None
-        self._advice = LinkButton("", "")
+        self._advice = LinkButton("Use another model", "One that learnt from such images.")
         for widget in (self._chooser, self._runtime, self._advice):
             self.body.addWidget(widget)
         self._chooser.activated.connect(self._on_activated)
