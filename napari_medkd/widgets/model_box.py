@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QSizePolicy
 from superqt.utils import signals_blocked
 
 from napari_medkd.inference import kinds
@@ -44,6 +45,7 @@ class ModelBox(Section):
         self._cards: tuple[ModelCard, ...] = ()
         self._better: ModelCard | None = None
         self._advice = LinkButton("Use another model", "One that learnt from such images.")
+        self._advice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # titles may be long
         for widget in (self._chooser, self._runtime, self._advice):
             self.body.addWidget(widget)
         self._chooser.activated.connect(self._on_activated)
@@ -105,7 +107,8 @@ class ModelBox(Section):
             if found is not None:
                 self._advice.setText(f"{found.title} knows {volume.modality}: use it")
                 self._advice.setAccessibleName(self._advice.text())
-                self._advice.setToolTip(f"{segmenter.card.title} learnt from no {volume.modality}.")
+                why = f"{segmenter.card.title} learnt from no {volume.modality}, {found.title} did."
+                self._advice.setToolTip(why)
         self._better = found
         self._advice.setVisible(found is not None)
 

@@ -277,7 +277,9 @@ class TestImageAndModel:
         session.set_segmenter(photographs)
         with qtbot.waitSignal(panel.model_chosen) as chosen:
             button(panel, link).click()
-        assert chosen.args == ["volumes"]
+        assert (
+            chosen.args == ["volumes"] and "learnt from no CT, Volumes did" in button(panel, link).toolTip()
+        )
         session.set_segmenter(volumes)
         assert not button(panel, link).isVisible()
 
