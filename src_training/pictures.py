@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_medkd.errors import MedkdError, UnreadableFile
 from src_training.data import ImageMaskFolder, about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -107,18 +108,23 @@ def has_splits(folder: Path, split: str = "") -> bool:
     return isinstance(splits, dict) and bool(splits.get(split) if split else splits)
 
 
-def weights(pictures: Sequence[Picture]) -> NDArray[np.float64]:
+def weights(
+    pictures: Sequence[Picture], often: Mapping[str, float] = MappingProxyType({})
+) -> NDArray[np.float64]:
     """Return how often to draw each picture: each set by the root of its cases, each case alike.
 
     In between drawing every case alike, which forgets the small sets, and every set alike, which learns a
-    set of twelve by heart.
+    set of twelve by heart. What is in `often`, by the name of a set, is drawn so many times as often.
     """
     cases: dict[str, set[str]] = {}
     slices: dict[tuple[str, str], int] = {}
     for picture in pictures:
         cases.setdefault(picture.set, set()).add(picture.case)
         slices[picture.set, picture.case] = slices.get((picture.set, picture.case), 0) + 1
-    drawn = [len(cases[picture.set]) ** -0.5 / slices[picture.set, picture.case] for picture in pictures]
+    drawn = [
+        often.get(picture.set, 1.0) * len(cases[picture.set]) ** -0.5 / slices[picture.set, picture.case]
+        for picture in pictures
+    ]
     return np.asarray(drawn, np.float64) / np.float64(sum(drawn))
 
 

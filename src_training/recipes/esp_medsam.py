@@ -43,6 +43,18 @@ class EspMedSamConfig(RecipeConfig):
         title="Upright",
         description="Kinds of image that are mirrored, but not turned, while they are learnt from.",
     )
+    often: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(
+        {},
+        title="Often",
+        description="Data folders whose images are drawn so many times as often; by itself a set is drawn by "
+        "the root of its number of cases.",
+    )
+    statistics: Literal["batch", "kept"] = Field(
+        "batch",
+        title="Statistics",
+        description="Whether batch normalisation goes by the batch, as from chance it must, or keeps what a "
+        "trained base model knows.",
+    )
     outliner: str = Field(
         "",
         title="Outliner",

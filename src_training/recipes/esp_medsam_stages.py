@@ -55,7 +55,21 @@ class Making:
         self._pool = load_pool(folders, held_out, classes=1, tell=context.warn)
         self._temperature = self._base.architecture.temperature if self._base else 1.0
         self._thresholds: dict[int, float] = {}  # of kinds for which they were chosen
+        self._check({folder.name for folder in folders})
         self.student = self._student()
+
+    def _check(self, sets: set[str]) -> None:
+        """Refuse what would quietly do nothing, or harm."""
+        if strange := sorted(set(self._config.often) - sets):
+            raise InvalidSetting(
+                f"'often' names {', '.join(strange)}, which is none of the data folders.",
+                f"They are called {', '.join(sorted(sets))}.",
+            )
+        if self._config.statistics == "kept" and not self._context.spec.base:
+            raise InvalidSetting(
+                "A network that begins from chance has no statistics to keep.",
+                "Say statistics=batch, or a base model with --model.",
+            )
 
     def stages(self) -> list[Stage]:
         """Return the stages in order, and write down what each may see."""
@@ -194,7 +208,14 @@ class Making:
 
         return Stage(
             "finetuning",
-            ModalityTask(self.student, seed, config.dice, config.entropy, config.corrections),
+            ModalityTask(
+                self.student,
+                seed,
+                config.dice,
+                config.entropy,
+                config.corrections,
+                kept=config.statistics == "kept",
+            ),
             self._labels(),
             config.steps,
             ("model.",),
@@ -232,7 +253,9 @@ class Making:
     def _labels(self) -> ModalityStream:
         config, card = self._config, self.card()
         view, draws = min(config.view, card.preprocessing.size), self._context.draws(config.batch_size)
-        return ModalityStream(self._pool.labelled, self._kinds, card, view, draws, config.upright)
+        return ModalityStream(
+            self._pool.labelled, self._kinds, card, view, draws, config.upright, config.often
+        )
 
     def _validation(self) -> ModalityValidation | None:
         if not self._pool.validation:

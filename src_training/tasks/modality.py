@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from src_training.pictures import weights
 from src_training.views import View, cut, turned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.random import Generator
     from torch import Tensor
@@ -84,6 +85,8 @@ class ModalityStream(Stream[ModalityBatch]):
         How many views, by what chance.
     upright : sequence of str
         Kinds that are mirrored, but neither turned nor put on their heads.
+    often : mapping of str to float
+        Sets that are drawn so many times as often as they would be.
     """
 
     def __init__(
@@ -94,9 +97,10 @@ class ModalityStream(Stream[ModalityBatch]):
         view: int,
         draws: Draws,
         upright: Sequence[str] = (),
+        often: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._pictures = [scene.picture for scene in scenes]
-        self._shares = np.cumsum(weights(self._pictures))
+        self._shares = np.cumsum(weights(self._pictures, often))
         self._kinds, self._card = kinds, card
         self._sides = view, view * card.architecture.logit_side // card.preprocessing.size
         self._draws, self._upright = draws, frozenset(upright)
@@ -148,6 +152,8 @@ class ModalityTask(nn.Module):
     known : int
         Kinds that the network knew before. Where there are any, only what belongs to the others learns: the
         network keeps its statistics, and the router recalls how the known kinds look.
+    kept : bool
+        Whether the network keeps its statistics anyway. A batch that mixes kinds has others than any kind.
     """
 
     def __init__(
@@ -158,16 +164,18 @@ class ModalityTask(nn.Module):
         entropy: Literal["focal", "cross-entropy"] = "focal",
         corrections: float = 0.0,
         known: int = 0,
+        kept: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self._seed, self._dice, self._entropy = seed, dice, entropy
         self._corrections, self._known = corrections, known
+        self._kept = kept or known > 0
 
     def train(self, mode: bool = True) -> ModalityTask:
         """Leave a network that keeps its statistics in evaluation mode."""
         super().train(mode)
-        if self._known:
+        if self._kept:
             self.model.eval()
         return self
 

@@ -114,6 +114,9 @@ def test_a_large_set_is_drawn_more_often_but_not_by_its_size():
     shares = weights(large + volume)
     assert shares.sum() == pytest.approx(1)
     assert shares[:16].sum() / shares[16:].sum() == pytest.approx(4)  # the root of 16 cases to that of one
+    asked = weights(large + volume, {"volume": 2.0})
+    assert asked.sum() == pytest.approx(1)
+    assert asked[:16].sum() / asked[16:].sum() == pytest.approx(2)
 
 
 def test_a_folder_of_nothing_is_a_sentence(tmp_path):

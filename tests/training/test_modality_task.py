@@ -69,6 +69,24 @@ def test_upright_kinds_are_mirrored_but_never_stand_on_their_heads():
     assert min(sides) < 0 < max(sides)
 
 
+def test_a_set_is_drawn_as_often_as_was_asked():
+    often = stream(often={"breasts": 50.0})
+    drawn = torch.cat([batch.kinds for _, batch in zip(range(20), often(0), strict=False)])
+    assert int((drawn == 1).sum()) > 70  # of 80; by themselves the two sets are alike
+
+
+def test_a_network_keeps_its_statistics_and_learns_where_it_is_asked_to():
+    batch = next(stream()(0))
+    for kept in (True, False):
+        task = ModalityTask(make_model(make_card(finer=True)), seed=1, kept=kept)
+        before = {name: value.clone() for name, value in task.model.named_buffers() if "running_" in name}
+        task.train()(batch)["loss"].backward()
+        after = dict(task.model.named_buffers())
+        assert all(torch.equal(value, after[name]) for name, value in before.items()) is kept
+        weight = next(part for name, part in task.named_parameters() if "trunk.backbone" in name)
+        assert weight.grad is not None and weight.grad.any()
+
+
 def test_every_part_learns_and_a_click_counts_where_it_is_asked():
     task = ModalityTask(make_model(make_card(finer=True)), seed=1, corrections=1.0)
     batch = next(stream()(0))

@@ -188,6 +188,8 @@ def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, d
     [
         ("small-teacher", {}, "is not the trunk"),
         ("shared", {}, "no bag and query for each kind"),
+        ("small-teacher", {"often": {"nowhere": 2.0}}, "nowhere, which is none of the data folders"),
+        ("", {"statistics": "kept"}, "no statistics to keep"),
     ],
 )
 def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options, sentence):
