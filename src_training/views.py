@@ -26,6 +26,9 @@ _INSIDE = 0.6  # share of an object that must be in the view, to be asked for
 _GROWN = 0.15  # logarithm of its size, at most
 _SHEARED = 0.08
 _SHIFTED = 0.06  # of the object's longer side
+# A view that is warped: as another hand would have held the camera or the probe.
+_TILTED = np.pi / 9  # radians, at most
+_STRETCHED = 0.18  # logarithm of each side's scale, at most
 _VISIBLE = 12.0  # pixels of the target map that an object must cover, to be asked for
 
 
@@ -127,6 +130,22 @@ def turned(view: View, rng: Generator) -> View:
 
     beside = None if view.beside is None else turn(view.beside)
     return View(turn(view.image), turn(view.inside), turn(view.targets), beside)
+
+
+def warped(view: View, rng: Generator) -> View:
+    """Tilt, stretch and slant a view a little about its middle, target and image alike."""
+    angle = rng.uniform(-_TILTED, _TILTED)
+    tilt = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    slant = np.array([[1, rng.uniform(-_SHEARED, _SHEARED)], [0, 1]])
+    matrix = np.diag(np.exp(rng.uniform(-_STRETCHED, _STRETCHED, 2))) @ tilt @ slant
+    affine = torch.from_numpy(np.column_stack([matrix, np.zeros(2)]).astype(np.float32))[None]
+
+    def warp(maps: Tensor) -> Tensor:
+        grid = functional.affine_grid(affine, [1, *maps.shape], align_corners=False)
+        return functional.grid_sample(maps[None], grid, mode="bilinear", align_corners=False)[0]
+
+    beside = None if view.beside is None else warp(view.beside)
+    return View(warp(view.image), (warp(view.inside) > 0.5).float(), warp(view.targets), beside)
 
 
 def _shares(picture: Picture, where: tuple[int, int, int], objects: list[int], side: int) -> Tensor:

@@ -82,6 +82,24 @@ class EspMedSamConfig(RecipeConfig):
         title="View",
         description="Side of what is seen of it at once in training, in pixels; at most the input.",
     )
+    whole: float = Field(
+        0.3, ge=0, le=1, title="Whole", description="Share of the views that show the whole picture."
+    )
+    closest: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        title="Closest",
+        description="Share of a picture's side that the other views show at least. With a view smaller than "
+        "the input this decides whether things are learnt at the size at which they will be seen.",
+    )
+    warped: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Warped",
+        description="Share of the views that are tilted by up to 20° and stretched by up to a fifth.",
+    )
     width: int = Field(
         128, ge=16, le=512, multiple_of=16, title="Width", description="Channels of prompts and queries."
     )

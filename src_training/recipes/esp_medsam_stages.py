@@ -17,7 +17,7 @@ from src_training.manifest import Manifest, Seen, digests
 from src_training.pretrained import load_backbone, load_installed, load_trunk
 from src_training.recipes.base import Stage
 from src_training.scenes import load_pool
-from src_training.tasks.modality import ModalityStream, ModalityTask, ModalityValidation
+from src_training.tasks.modality import Framing, ModalityStream, ModalityTask, ModalityValidation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -254,7 +254,14 @@ class Making:
         config, card = self._config, self.card()
         view, draws = min(config.view, card.preprocessing.size), self._context.draws(config.batch_size)
         return ModalityStream(
-            self._pool.labelled, self._kinds, card, view, draws, config.upright, config.often
+            self._pool.labelled,
+            self._kinds,
+            card,
+            view,
+            draws,
+            framing=Framing(config.whole, config.closest, config.warped),
+            upright=config.upright,
+            often=config.often,
         )
 
     def _validation(self) -> ModalityValidation | None:

@@ -133,7 +133,8 @@ class Distillation:
             card,
             card.preprocessing.size,
             context.draws(config.teacher_batch, context.spec.seed + 1),
-            config.upright,
+            upright=config.upright,
+            often=config.often,
         )
         validation = None
         if self._pool.validation:

@@ -18,7 +18,7 @@ from src_training.draws import Stream
 from src_training.losses.masks import focal_loss, hard_dice, overlap, soft_dice_loss
 from src_training.picture_batch import PictureBatch
 from src_training.pictures import weights
-from src_training.views import View, cut, turned
+from src_training.views import View, cut, turned, warped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from src_training.pictures import Picture
     from src_training.scenes import Scene
 
-_WHOLE, _CLOSEST = (
-    0.3,
-    0.5,
-)  # share of views of the whole picture, and the least share of a side of the others
 _THERE = 1e-3  # share of a view: a target of less may be there or not, so nobody is told
 _SCORE = 0.1  # weight of the error of the predicted overlap
 
@@ -65,6 +61,25 @@ class ModalityBatch(PictureBatch):
     step: int
 
 
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How much of a picture views show, and how it is held.
+
+    Parameters
+    ----------
+    whole : float
+        Share of views that show the whole picture.
+    closest : float
+        Share of a side that the others show at least.
+    warped : float
+        Share of all views that are tilted and stretched a little.
+    """
+
+    whole: float = 0.3
+    closest: float = 0.5
+    warped: float = 0.0
+
+
 class ModalityStream(Stream[ModalityBatch]):
     """Draws batches of labelled scenes of all kinds, by seed and step alone.
 
@@ -83,6 +98,8 @@ class ModalityStream(Stream[ModalityBatch]):
         Pixels of a view's side.
     draws : Draws
         How many views, by what chance.
+    framing : Framing
+        How much of the picture they show, and how it is held.
     upright : sequence of str
         Kinds that are mirrored, but neither turned nor put on their heads.
     often : mapping of str to float
@@ -96,6 +113,8 @@ class ModalityStream(Stream[ModalityBatch]):
         card: ModelCard,
         view: int,
         draws: Draws,
+        *,
+        framing: Framing = Framing(),
         upright: Sequence[str] = (),
         often: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
@@ -103,7 +122,7 @@ class ModalityStream(Stream[ModalityBatch]):
         self._shares = np.cumsum(weights(self._pictures, often))
         self._kinds, self._card = kinds, card
         self._sides = view, view * card.architecture.logit_side // card.preprocessing.size
-        self._draws, self._upright = draws, frozenset(upright)
+        self._draws, self._framing, self._upright = draws, framing, frozenset(upright)
 
     def batch(self, step: int) -> ModalityBatch:
         """Return the batch of one step."""
@@ -115,6 +134,8 @@ class ModalityStream(Stream[ModalityBatch]):
 
     def _view(self, picture: Picture, rng: Generator) -> View:
         view = cut(picture, self._part(picture, rng), [1], *self._sides)
+        if rng.random() < self._framing.warped:
+            view = warped(view, rng)
         if self._kinds.names[self._kinds.of_set[picture.set]] not in self._upright:
             view = turned(view, rng)
         elif rng.random() < 0.5:
@@ -125,8 +146,8 @@ class ModalityStream(Stream[ModalityBatch]):
         """Draw (top, left, side) of a square view, in pixels of the picture."""
         rows, columns = picture.objects.shape
         extent = max(rows, columns)
-        if rng.random() >= _WHOLE:
-            extent = max(1, round(extent * rng.uniform(_CLOSEST, 1)))
+        if rng.random() >= self._framing.whole:
+            extent = max(1, round(extent * rng.uniform(self._framing.closest, 1)))
         top, left = (int(rng.integers(max(0, side - extent) + 1)) for side in (rows, columns))
         return top, left, extent
 

@@ -15,6 +15,7 @@ from src_training.losses.masks import hard_dice
 from src_training.pictures import Picture
 from src_training.scenes import Scene
 from src_training.tasks.modality import (
+    Framing,
     ModalityStream,
     ModalityTask,
     ModalityValidation,
@@ -67,6 +68,18 @@ def test_upright_kinds_are_mirrored_but_never_stand_on_their_heads():
         for _, view in zip(range(12), stream()(0), strict=False)
     ]
     assert min(sides) < 0 < max(sides)
+
+
+def test_views_show_as_much_of_the_picture_as_was_asked():
+    def seen(**asked: float) -> list[float]:
+        batches = zip(range(8), stream(framing=Framing(**asked))(0), strict=False)
+        return [share for _, batch in batches for share in batch.shares.mean((1, 2, 3)).tolist()]
+
+    whole, close = seen(whole=1, closest=0.5), seen(whole=0, closest=0.25)
+    assert max(whole) == pytest.approx(min(whole), abs=1e-3)  # nothing but the whole picture
+    assert len({round(share, 3) for share in close}) > 16
+    warped = seen(whole=1, warped=1)
+    assert max(warped) - min(warped) > 0.01  # tilted, stretched, and so no longer all alike
 
 
 def test_a_set_is_drawn_as_often_as_was_asked():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from src_training.pictures import Beside, Picture
-from src_training.views import cut, draw_beside, draw_view, stretched, turned
+from src_training.views import cut, draw_beside, draw_view, stretched, turned, warped
 
 
 def picture(rows: int = 90, columns: int = 120) -> Picture:
@@ -108,3 +108,18 @@ def test_a_stretched_picture_is_square_and_its_objects_stay_in_place():
     assert (columns.min(), columns.max()) == (30, 49)
     assert abs(rows.min() - 20 * 120 / 90) <= 1 and abs(rows.max() + 1 - 40 * 120 / 90) <= 1
     assert (square.image[square.objects == 1][:, 0] > 100).mean() > 0.95
+
+
+def test_warping_moves_image_and_targets_alike_and_leaves_most_in_sight():
+    view = cut(picture(), (0, 0, 120), [1, 2], 96, 48)
+    for seed in range(6):
+        other = warped(view, np.random.default_rng(seed))
+        assert other.image.shape == view.image.shape and other.targets.shape == view.targets.shape
+        assert float((other.image - view.image).abs().mean()) > 1
+        small = torch.nn.functional.adaptive_avg_pool2d(other.image, 48)[0]
+        for target, grey in zip(other.targets, (120, 220), strict=True):
+            assert int((target > 0.99).sum()) > 10
+            assert float((small[target > 0.99] - grey).abs().median()) < 8
+        assert 0.4 < float(other.inside.mean()) < 1
+        again = warped(view, np.random.default_rng(seed))
+        assert torch.equal(other.image, again.image)
