@@ -5,6 +5,10 @@ of the test splits without telling it what kind of image it is. Beside it stand 
 once on each object (``--clicked medkd-fast``), and a U-Net trained for ``--unet-seconds`` on each set alone
 (`benchmarks.unet`). Every figure is the mean over a set with its interval; an empty mask counts: Dice 0 and a
 distance of the whole diagonal where something is there, 1 and 0 where nothing is.
+
+The panel doubts the kind of an image below a probability of `napari_medkd.inference.routing.SURE`. How often
+it does is counted for every set, and for all images of ``--strangers``, sets of a kind that is new to the
+model.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from PIL import Image
 from benchmarks.measuring import machine, summary
 from napari_medkd.core.geometry import Plane
 from napari_medkd.inference import load_segmenter
+from napari_medkd.inference.routing import SURE
 from src_training.data import ImageMaskFolder
 from src_training.evaluation import Question, evaluate
 
@@ -41,6 +46,7 @@ GOALS = {
     "drive": 0.78,
 }
 SETS = (*GOALS, "fives_sample", "msd_hippocampus")
+STRANGERS = ("ccaus_sample", "isbi2012_em", "chaos_ct", "totalseg_examples")
 _FIGURES = ("dice", "iou", "hd95", "nsd")
 Figures = dict[str, Any]
 
@@ -74,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         sys.stdout.write(f"{name}: {_line(one)}\n")
         sys.stdout.flush()
+    report["strangers"] = doubts(model, options.data, options.strangers)
     report["seconds"] = _speed(model, ImageMaskFolder(options.data / options.sets[0], options.split))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -82,15 +89,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def routed(model: Segmenter, folder: ImageMaskFolder) -> Figures:
-    """Count the images whose kind the model tells rightly, and say what it takes the others for."""
+    """Count the images whose kind the model tells rightly, those it doubts, and what it takes others for."""
     kind = folder.modality
-    right, wrong = 0, []
+    right, doubted, wrong = 0, 0, []
     for case in folder:
         volume, _ = case.load()
-        likeliest = next(iter(model.modality_of(model.embed(volume, Plane(0, volume.shape[0] // 2)))), "")
+        odds = model.modality_of(model.embed(volume, Plane(0, volume.shape[0] // 2)))
+        likeliest, sure = next(iter(odds.items()), ("", 0.0))
         right += likeliest == kind
+        doubted += sure < SURE
         wrong += [likeliest] * (likeliest != kind)
-    return {"cases": right + len(wrong), "right": right, "taken_for": sorted(wrong)}
+    return {"cases": right + len(wrong), "right": right, "doubted": doubted, "taken_for": sorted(wrong)}
 
 
 def means(sets: Figures) -> Figures:
@@ -105,6 +114,11 @@ def means(sets: Figures) -> Figures:
     return found | {
         "routed": round(sum(one["right"] for one in every) / sum(one["cases"] for one in every), 4)
     }
+
+
+def doubts(model: Segmenter, data: Path, strangers: Sequence[str]) -> Figures:
+    """Count, for sets of kinds that the model does not know, the images whose kind it doubts."""
+    return {name: routed(model, ImageMaskFolder(data / name)) for name in strangers}
 
 
 def _asked(model: Segmenter, folder: ImageMaskFolder, question: Question) -> Figures:
@@ -151,6 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--unet-seconds", type=float, default=0, help="how long each set's U-Net is trained")
     parser.add_argument("--size", type=int, default=320, help="side of the U-Net's input, in pixels")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument(
+        "--strangers", nargs="*", default=list(STRANGERS), help="sets of kinds that the model does not know"
+    )
     parser.add_argument("--split", default="test")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--json", type=Path, help="report to write")

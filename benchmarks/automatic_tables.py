@@ -34,7 +34,22 @@ def automatic(report: Figures) -> str:
     if "seconds" in report:
         seconds = report["seconds"]["median"]
         parts[-1] += f" A 1024² image takes {seconds:.2f} s, end to end ({report['runtime']})."
+    if report.get("strangers"):
+        parts.append(_doubts(report))
     return "\n\n".join(parts)
+
+
+def _doubts(report: Figures) -> str:
+    """Say how often the panel would doubt the kind of an image."""
+    known, strange = list(report["sets"].values()), report["strangers"]
+    told = [one["routed"] for one in known]
+    counts = ", ".join(f"{name} {one['doubted']} of {one['cases']}" for name, one in strange.items())
+    return (
+        f"The panel doubts the kind of {sum(one['doubted'] for one in told)} of these "
+        f"{sum(one['cases'] for one in told)} images, and, where it should, of "
+        f"{sum(one['doubted'] for one in strange.values())} of "
+        f"{sum(one['cases'] for one in strange.values())} that are of no kind it knows ({counts})."
+    )
 
 
 def _dice(figures: Figures | None, goal: float | None) -> str:
