@@ -106,9 +106,14 @@ class Making:
             outliner=config.outliner or (self._base.outliner if self._base else ""),
             parent=self._context.spec.base or config.teacher,
             modalities=tuple(sorted(kinds.names)),
-            training_data=(*(self._base.training_data if self._base else ()), *self._data()),
+            training_data=self._learnt_from(),
             **self._inherited(),
         )
+
+    def _learnt_from(self) -> tuple[str, ...]:
+        """Return the data of the base and of this run; what both learnt from is named once."""
+        before = self._base.training_data if self._base else ()
+        return tuple(dict.fromkeys((*before, *self._data())))
 
     def _targets(self) -> tuple[Target, ...]:
         """Return what is looked for; what nobody decided anew stays as it was in the base."""

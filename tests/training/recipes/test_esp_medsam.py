@@ -183,6 +183,24 @@ def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, d
     assert trained.card.architecture.temperature == card.architecture.temperature
 
 
+def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
+    card = make_card(("fundus", "ultrasound"), finer=True)
+    said = ("eyes (3 cases). Licence not stated.", "something else. CC0.")
+    card = card.model_copy(update={"training_data": said})
+    before = make_model(card)
+    write_state(before.state_dict(), tmp_path / "model.safetensors")
+    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    trained = start(tmp_path / "run", data, base=card.id, view=64, statistics="kept", warped=0.5)
+    assert trained is not None
+    old, new = before.state_dict(), trained.model.state_dict()
+    assert set(old) == set(new)
+    statistics = [name for name in old if "running_" in name]
+    assert statistics and all(torch.equal(old[name], new[name]) for name in statistics)
+    assert any(not torch.equal(old[name], new[name]) for name in old if "trunk.backbone" in name)
+    assert len(set(trained.card.training_data)) == len(trained.card.training_data) >= 3
+    assert trained.card.training_data[:2] == said
+
+
 @pytest.mark.parametrize(
     ("base", "options", "sentence"),
     [
