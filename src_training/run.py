@@ -129,10 +129,10 @@ def _train(recipe: Recipe, config: RecipeConfig, context: Context) -> dict[str, 
         outcome = fit.run()
         if outcome.stopped:
             return None
-        figures = outcome.figures
         if stage.done is not None:
-            figures = stage.done(stage.task) or figures
+            stage.done(stage.task)
             context.fabric.barrier()  # later stages read what the first process keeps
+        figures = outcome.figures
     return figures
 
 

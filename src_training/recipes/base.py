@@ -139,8 +139,7 @@ class Stage:
         Called before the stage, also when it is resumed: makes what its batches need and is not there yet, in
         files that are whole or not there. Returns False where it was asked to stop.
     done : callable, optional
-        Takes the task once it is trained, to keep what later stages need of it in a file. What it returns
-        stands in place of the last look's figures, where it changed the task.
+        Takes the task once it is trained, to keep what later stages need of it in a file.
     outer : Outer, optional
         Parameters that learn beside those of `trainable`, on another level.
     watch : callable, optional
@@ -156,7 +155,7 @@ class Stage:
     validate: Callable[[nn.Module], dict[str, float]] | None = None
     rates: dict[str, float] = field(default_factory=dict)
     prepare: Callable[[], bool] | None = None
-    done: Callable[[nn.Module], dict[str, float] | None] | None = None
+    done: Callable[[nn.Module], None] | None = None
     outer: Outer | None = None
     watch: Callable[[nn.Module, int], None] | None = None
 

@@ -55,12 +55,6 @@ class EspMedSamConfig(RecipeConfig):
         description="Whether batch normalisation goes by the batch, as from chance it must, or keeps what a "
         "trained base model knows.",
     )
-    mean_with: tuple[_Name, ...] = Field(
-        (),
-        title="Mean with",
-        description="Installed models that learnt from the same ancestor: the mean of their weights and of "
-        "this run's is what comes out, if it is no worse on the validation cases.",
-    )
     outliner: str = Field(
         "",
         title="Outliner",
@@ -104,8 +98,7 @@ class EspMedSamConfig(RecipeConfig):
         ge=0,
         le=1,
         title="Warped",
-        description="Share of the views that are tilted by up to 20° and stretched by up to a fifth; not of "
-        "thin things such as vessels.",
+        description="Share of the views that are tilted by up to 20° and stretched by up to a fifth.",
     )
     width: int = Field(
         128, ge=16, le=512, multiple_of=16, title="Width", description="Channels of prompts and queries."

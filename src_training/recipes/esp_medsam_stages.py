@@ -9,7 +9,6 @@ from napari_medkd.errors import InvalidSetting
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.models.promptable import build_model
 from napari_medkd.models.store import ModelStore
-from src_training.averaging import average_with
 from src_training.calibration import temperature, thresholds
 from src_training.data import about
 from src_training.kinds import Kinds, read_kinds
@@ -65,11 +64,6 @@ class Making:
             raise InvalidSetting(
                 f"'often' names {', '.join(strange)}, which is none of the data folders.",
                 f"They are called {', '.join(sorted(sets))}.",
-            )
-        if self._config.mean_with and not self._pool.validation:
-            raise InvalidSetting(
-                "Without validation cases nobody can say whether a mean of models is any good.",
-                "Leave mean_with out, or name a validation split in dataset.json.",
             )
         if self._config.statistics == "kept" and not self._context.spec.base:
             raise InvalidSetting(
@@ -209,16 +203,13 @@ class Making:
     # --- stages -------------------------------------------------------------------------------------------
     def _finetuning(self) -> Stage:
         """(F) Everything, on the labels of all kinds."""
-        config, context, seed = self._config, self._context, self._context.spec.seed
+        config, seed = self._config, self._context.spec.seed
         validation = self._validation()
 
-        def finish(task: nn.Module) -> dict[str, float] | None:
-            if validation is None:
-                return None
-            figures = average_with(task, config.mean_with, validation, context) if config.mean_with else None
-            self._temperature = temperature(task, validation)
-            self._thresholds = thresholds(task, validation, self._temperature)
-            return figures
+        def calibrate(task: nn.Module) -> None:
+            if validation is not None:
+                self._temperature = temperature(task, validation)
+                self._thresholds = thresholds(task, validation, self._temperature)
 
         return Stage(
             "finetuning",
@@ -235,7 +226,7 @@ class Making:
             ("model.",),
             validate=validation,
             rates={"model.image_encoder.trunk": config.trunk_rate},
-            done=finish,
+            done=calibrate,
         )
 
     def _adding(self) -> Stage:
