@@ -98,7 +98,8 @@ class EspMedSamConfig(RecipeConfig):
         ge=0,
         le=1,
         title="Warped",
-        description="Share of the views that are tilted by up to 20° and stretched by up to a fifth.",
+        description="Share of the views that are tilted by up to 20° and stretched by up to a fifth; not of "
+        "thin things such as vessels.",
     )
     width: int = Field(
         128, ge=16, le=512, multiple_of=16, title="Width", description="Channels of prompts and queries."

@@ -134,9 +134,11 @@ class ModalityStream(Stream[ModalityBatch]):
 
     def _view(self, picture: Picture, rng: Generator) -> View:
         view = cut(picture, self._part(picture, rng), [1], *self._sides)
-        if rng.random() < self._framing.warped:
+        place = self._kinds.of_set[picture.set]
+        # Thin things, all of which are one target, would be half gone after another interpolation.
+        if rng.random() < self._framing.warped and not self._kinds.targets[place].joined:
             view = warped(view, rng)
-        if self._kinds.names[self._kinds.of_set[picture.set]] not in self._upright:
+        if self._kinds.names[place] not in self._upright:
             view = turned(view, rng)
         elif rng.random() < 0.5:
             view = View(view.image.flip(2), view.inside.flip(2), view.targets.flip(2))
