@@ -1,17 +1,19 @@
 """Probabilities that hold on cases never seen, and where to cut them, from the validation cases.
 
-One temperature for all logits, and a threshold for each kind of image where ½ is not the best one.
+One temperature for all logits, a threshold for each kind of image where ½ is not the best one, and a
+temperature of the router, so that images of no kind that it knows are doubted and hardly any others.
 Reference: Guo et al., "On Calibration of Modern Neural Networks" (2017), section 4.2.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from napari_medkd.inference.routing import SURE
 from src_training.losses.masks import hard_dice
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _TRIED = np.exp(np.linspace(np.log(0.25), np.log(8), 61))
 _CUT = tuple(round(0.05 * place, 2) for place in range(4, 15))  # thresholds that are tried
 _CASES, _GAIN = 10, 0.005  # fewer cases, and less of mean Dice, are left to chance
 _SURE = 3.0  # standard errors that a gain must have: of eleven thresholds one is good by chance
+_ROUTED, _DOUBTED = 20, 0.1  # cases at least, and the share of them that may be doubted
 _SIDE = 128  # rows and columns of a map that are looked at: every n-th one says as much
 
 
@@ -93,6 +96,35 @@ def thresholds(task: nn.Module, validation: Validation, temperature: float) -> d
         is_worth_it = len(rows) >= _CASES and gains[:, best].mean() >= max(_GAIN, sure)
         chosen[place] = _CUT[best] if is_worth_it else 0.5
     return chosen
+
+
+@torch.no_grad()
+def router_temperature(task: nn.Module, validation: Validation) -> float:
+    """Return what the router's log odds must be divided by so that one known image in ten is doubted.
+
+    A router that learnt for long is all but certain of everything, strangers included. Doubted is what it is
+    less than `SURE` of. It is never made surer than it is, and left alone where there are few cases.
+
+    Parameters
+    ----------
+    task : nn.Module
+        Its ``model.encode(images)`` ends in the log odds of the kinds.
+    validation : Validation
+        Held-out cases of known kinds, as batches with ``images``.
+    """
+    task.eval()
+    device = next(task.parameters()).device
+    model: Any = task.model
+    odds = torch.cat(
+        [model.encode(batch.to(device).images)[-1].float().cpu() for batch in validation.batches()]  # type: ignore[attr-defined]
+    )
+    if len(odds) < _ROUTED or odds.shape[1] < 2:
+        return 1.0
+    for tried in _TRIED[_TRIED >= 1]:
+        surest = (odds / float(tried)).softmax(1).amax(1)
+        if float((surest < SURE).float().mean()) >= _DOUBTED:
+            return round(float(tried), 4)
+    return round(float(_TRIED[-1]), 4)
 
 
 def _thinned(maps: Tensor) -> Tensor:

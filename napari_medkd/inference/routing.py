@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from napari_medkd.models.card import ModelCard
 
 _CERTAIN = 50.0
-# A kind that is less likely than this may be none of those that the model knows: docs/guides/auto.md says how
-# often images of known and of unknown kinds lie below.
+# A kind that is less likely than this may be none of those that the model knows. The recipe cools a router
+# until one image in ten of known kinds lies below; docs/recipes/esp-medsam.md says how many strangers do.
 SURE = 0.8
 
 

@@ -9,7 +9,7 @@ from napari_medkd.errors import InvalidSetting
 from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.models.promptable import build_model
 from napari_medkd.models.store import ModelStore
-from src_training.calibration import temperature, thresholds
+from src_training.calibration import router_temperature, temperature, thresholds
 from src_training.data import about
 from src_training.kinds import Kinds, read_kinds
 from src_training.manifest import FILE as MANIFEST
@@ -210,6 +210,8 @@ class Making:
             if validation is not None:
                 self._temperature = temperature(task, validation)
                 self._thresholds = thresholds(task, validation, self._temperature)
+                router: Any = self.student.image_encoder.router
+                router.cool(router_temperature(task, validation))
 
         return Stage(
             "finetuning",

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from src_training.calibration import temperature, thresholds
+from napari_medkd.models.modality.router import Router
+from src_training.calibration import router_temperature, temperature, thresholds
 from src_training.tasks.classes import ClassBatch
 
 
@@ -76,3 +77,41 @@ def test_a_kind_that_a_model_is_timid_about_is_cut_lower():
     )
     assert thresholds(Timid(), HeldKinds(12), 8.0) == {0: 0.4}, "odds as people are told them"
     assert thresholds(Timid(), HeldKinds(12, odd=3), 1.0) == {0: 0.5}, "that may be chance"
+
+
+class Telling(nn.Module):
+    """Its images are the log odds that its router gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(()))
+        self.model = SimpleNamespace(encode=lambda images: (images,))
+
+
+def told(margins):
+    """Held-out cases of which the likeliest of three kinds leads by these log odds."""
+    odds = torch.zeros(len(margins), 3)
+    odds[:, 1] = torch.tensor(margins)
+    batch = SimpleNamespace(images=odds)
+    batch.to = lambda device: batch
+    return SimpleNamespace(batches=lambda: iter([batch]))
+
+
+def test_a_router_is_cooled_until_one_known_image_in_ten_is_doubted():
+    margins = [5.0 + 0.2 * place for place in range(40)]
+    found = router_temperature(Telling(), told(margins))
+    odds = torch.zeros(40, 3)
+    odds[:, 1] = torch.tensor(margins)
+    doubted = float(((odds / found).softmax(1).amax(1) < 0.8).float().mean())
+    assert found > 1.5 and 0.1 <= doubted <= 0.2
+    assert router_temperature(Telling(), told([1.0] * 40)) == 1.0, "it doubts enough"
+    assert router_temperature(Telling(), told([9.0] * 19)) == 1.0, "too few to say"
+
+
+def test_a_cooled_router_says_the_same_less_surely():
+    torch.manual_seed(0)
+    router = Router(4, 3)
+    maps = torch.randn(5, 4, 3, 3)
+    before = router(maps)
+    router.cool(2.0)
+    assert torch.allclose(router(maps), before / 2, atol=1e-6)
