@@ -25,7 +25,7 @@ _TRIED = np.exp(np.linspace(np.log(0.25), np.log(8), 61))
 _CUT = tuple(round(0.05 * place, 2) for place in range(4, 15))  # thresholds that are tried
 _CASES, _GAIN = 10, 0.005  # fewer cases, and less of mean Dice, are left to chance
 _SURE = 3.0  # standard errors that a gain must have: of eleven thresholds one is good by chance
-_ROUTED, _DOUBTED = 20, 0.1  # cases at least, and the share of them that may be doubted
+_ROUTED, _DOUBTED = 20, 0.05  # cases at least, and the share of them that may be doubted
 _SIDE = 128  # rows and columns of a map that are looked at: every n-th one says as much
 
 
@@ -100,7 +100,7 @@ def thresholds(task: nn.Module, validation: Validation, temperature: float) -> d
 
 @torch.no_grad()
 def router_temperature(task: nn.Module, validation: Validation) -> float:
-    """Return what the router's log odds must be divided by so that one known image in ten is doubted.
+    """Return what the router's log odds must be divided by so that one known image in twenty is doubted.
 
     A router that learnt for long is all but certain of everything, strangers included. Doubted is what it is
     less than `SURE` of. It is never made surer than it is, and left alone where there are few cases.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CERTAIN = 50.0
 # A kind that is less likely than this may be none of those that the model knows. The recipe cools a router
-# until one image in ten of known kinds lies below; docs/recipes/esp-medsam.md says how many strangers do.
+# until one image in twenty of known kinds lies below; docs/recipes/esp-medsam.md says how many strangers do.
 SURE = 0.8
 
 
