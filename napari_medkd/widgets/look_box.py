@@ -132,7 +132,8 @@ class LookBox(Section):
         if review is not None and review.kinds:
             kind, share = next(iter(review.kinds.items()))
             if self._kind.findData(kind) >= 0:  # it is not another model's that looked before
-                self._kind.setItemText(0, f"Automatic ({kind}, {share:.0%})")
+                # What matters first: a narrow panel shows only the beginning.
+                self._kind.setItemText(0, f"{kind}, {share:.0%} (automatic)")
 
     def _say(self, *_: object) -> None:
         self._found.setText(self._loading or found_text(self._session))

@@ -53,7 +53,7 @@ class EspMedSamConfig(RecipeConfig):
         "batch",
         title="Statistics",
         description="Whether batch normalisation goes by the batch, as from chance it must, or keeps what a "
-        "trained base model knows.",
+        "base model of this recipe knows.",
     )
     outliner: str = Field(
         "",

@@ -65,10 +65,10 @@ class Making:
                 f"'often' names {', '.join(strange)}, which is none of the data folders.",
                 f"They are called {', '.join(sorted(sets))}.",
             )
-        if self._config.statistics == "kept" and not self._context.spec.base:
+        if self._config.statistics == "kept" and self._base is None:
             raise InvalidSetting(
-                "A network that begins from chance has no statistics to keep.",
-                "Say statistics=batch, or a base model with --model.",
+                "A decoder that begins from chance has no statistics to keep.",
+                "Say statistics=batch, or go on with a model of this recipe: --model medkd-auto.",
             )
 
     def stages(self) -> list[Stage]:

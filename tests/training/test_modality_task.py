@@ -82,6 +82,21 @@ def test_views_show_as_much_of_the_picture_as_was_asked():
     assert max(warped) - min(warped) > 0.01  # tilted, stretched, and so no longer all alike
 
 
+def test_thin_things_are_never_warped():
+    thin = tuple(target.model_copy(update={"joined": True}) for target in TARGETS)
+    kinds = Kinds(thin, BOTH.of_set)
+
+    def shares(warped: float) -> torch.Tensor:
+        framing = Framing(whole=1, warped=warped)
+        scenes, card = [scene("eyes"), scene("breasts")], make_card(finer=True)
+        return ModalityStream(scenes, kinds, card, 32, Draws(4, seed=7), framing=framing).batch(0).shares
+
+    def areas(warped: float) -> list[float]:
+        return sorted(shares(warped).sum((1, 2, 3)).tolist())
+
+    assert areas(1.0) == pytest.approx(areas(0.0))
+
+
 def test_a_set_is_drawn_as_often_as_was_asked():
     often = stream(often={"breasts": 50.0})
     drawn = torch.cat([batch.kinds for _, batch in zip(range(20), often(0), strict=False)])

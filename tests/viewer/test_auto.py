@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_medkd.models.card import Target
 from napari_medkd.session.suggestion import Status
 from tests.doubles import PROMPTS, ThresholdSegmenter
 from tests.seeing import Seeing, nuclei
@@ -57,6 +58,16 @@ def test_one_key_suggests_enter_accepts_delete_rejects(window):
     assert len(window.session.suggestions.new) == 3 and not window.session.labels.any()
     window.viewer.layers.remove(layer)
     assert window.session.suggestions.all == () and page.review.table.rows.rowCount() == 0
+
+
+def test_the_kind_of_image_and_how_sure_it_is_are_there_to_be_read(make_napari_viewer, qtbot):
+    kinds = {"colonoscopy": 0.78, "microscopy": 0.22}
+    knowing = Seeing(targets=tuple(Target(name="thing", modality=kind) for kind in kinds), kinds=kinds)
+    window = Window(make_napari_viewer(show=True), qtbot, load=lambda *_: knowing)
+    window.open(nuclei().data[2])
+    chooser = looked(window)._look._kind
+    assert chooser.itemText(0) == "colonoscopy, 78% (automatic)"
+    assert chooser.fontMetrics().horizontalAdvance("colonoscopy, 78%") < chooser.width() - chooser.height()
 
 
 def test_a_suggestion_is_corrected_by_a_click_with_the_control_key_and_the_brush(window):

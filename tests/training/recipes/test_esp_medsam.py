@@ -201,6 +201,22 @@ def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
     assert trained.card.training_data[:2] == said
 
 
+def test_a_router_that_is_too_sure_is_cooled_and_the_rest_stays(tmp_path, data, monkeypatch):
+    def states(name: str, temperature: float) -> dict[str, torch.Tensor]:
+        monkeypatch.setattr(
+            "src_training.recipes.esp_medsam_stages.router_temperature", lambda task, held: temperature
+        )
+        trained = start(tmp_path / name, data, teacher="")
+        assert trained is not None
+        return trained.model.state_dict()
+
+    hot, cool = states("hot", 1.0), states("cool", 2.0)
+    for name, value in hot.items():
+        is_odds = "router.rows" in name and name.endswith(("weight", "bias"))
+        assert torch.equal(cool[name], value / 2 if is_odds else value), name
+    assert any("router.rows" in name and value.any() for name, value in hot.items())
+
+
 @pytest.mark.parametrize(
     ("base", "options", "sentence"),
     [
@@ -208,6 +224,7 @@ def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
         ("shared", {}, "no bag and query for each kind"),
         ("small-teacher", {"often": {"nowhere": 2.0}}, "nowhere, which is none of the data folders"),
         ("", {"statistics": "kept"}, "no statistics to keep"),
+        ("small-teacher", {"statistics": "kept"}, "no statistics to keep"),
     ],
 )
 def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options, sentence):
