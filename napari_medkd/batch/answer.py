@@ -186,12 +186,13 @@ def _in_tiles(
         found = segmenter.propose(segmenter.embed(tile, where), answer.modality)
         return np.stack([one.logits[0] for one in found])
 
-    grid = segmenter.card.architecture.logit_side
+    card = segmenter.card
+    grid = card.answer_side(label - 1 for label in answer.names)
     tiling = tiles.Tiling(plane.shape(volume.shape), config.tile, grid)
     logits = tiles.blend(volume, plane, tiling, look)
     parts = []
     for label, one in zip(answer.names, logits, strict=True):
-        threshold = config.threshold or segmenter.card.targets[label - 1].threshold
+        threshold = config.threshold or card.targets[label - 1].threshold
         parts.append((tiles.score(one, threshold), label, one, threshold))
     for score, label, one, threshold in sorted(parts, key=lambda part: part[:2]):
         pixels = 0

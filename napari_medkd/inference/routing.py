@@ -26,7 +26,7 @@ def probabilities(card: ModelCard, features: Any) -> dict[str, float]:
     kinds = card.architecture.kinds
     if not kinds:
         return {}
-    odds = _arrays(features)[-1].reshape(-1).astype(np.float64)
+    odds = _arrays(features)[-1].reshape(-1).astype(np.float64) / card.architecture.router_temperature
     shares = np.exp(odds - odds.max())
     shares /= shares.sum()
     order = np.argsort(-shares, kind="stable")

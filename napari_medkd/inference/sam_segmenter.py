@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference import automatic, mirror, outlining, routing, zoom
+from napari_medkd.inference import automatic, mirror, outlining, quarters, routing, zoom
 from napari_medkd.inference.feature_folder import name_of
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
@@ -105,7 +105,8 @@ class SamSegmenter:
         key = (seen, f"{plane.axis}:{plane.index}", self._card.id)
         size, views = _nbytes(features), Views(image)
         if not self._card.architecture.zoom:
-            shown = None if self._outliner is None else views
+            again = self._outliner is not None or any(target.quarters for target in self._card.targets)
+            shown = views if again else None
             return Embedding(features, frame, plane, key, size + (views.nbytes if shown else 0), shown)
         kept = 1 + KEPT + self._card.architecture.mirror
         return Embedding(features, frame, plane, key, kept * size + views.nbytes, views)
@@ -127,21 +128,16 @@ class SamSegmenter:
 
     def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
         """Answer for each target of the card, on the whole slice; see `Segmenter.propose`."""
-        kinds, features = self._card.architecture.kinds, embedding.features
+        kinds = self._card.architecture.kinds
         kind = modality or next(iter(self.modality_of(embedding)), "")
         chosen = automatic.chosen_targets(self._card, kind)
-        if kinds:
-            features = routing.taken_for(self._card, features, kind)
-        logits, _ = self._runtime.decode(features, *_NOTHING_SAID, None)
-        logits = logits / np.float32(self._card.architecture.temperature)
+        logits = self._found(embedding, kind, chosen)
         prompt, frame = Prompt(embedding.plane), embedding.frame
         found = []
-        # A decoder of kinds answers for the targets of one kind, any other for all that the card names.
-        for place, index in enumerate(chosen):
-            target, row = self._card.targets[index], place if kinds else index
-            one = logits[row : row + 1]
+        for index, one in zip(chosen, logits, strict=True):
+            target = self._card.targets[index]
             answer = Prediction(
-                prompt, (), (), one, self._card.id, frame, (target.name,), kind if kinds else ""
+                prompt, (), (), one[None], self._card.id, frame, (target.name,), kind if kinds else ""
             )
             cut = automatic.at_threshold(answer, target.threshold)
             found.append(self._outlined(cut, embedding, target.threshold) if target.outlined else cut)
@@ -157,6 +153,28 @@ class SamSegmenter:
         for other in (self._outliner, self._follower):
             if other is not None:
                 other.close()
+
+    def _found(self, embedding: Embedding, kind: str, chosen: list[int]) -> NDArray[np.float32]:
+        """Return the log odds (targets, side, side) of what is looked for in a slice of a kind of image."""
+        frame, views = embedding.frame, embedding.views
+        logits, side = self._unprompted(embedding.features, kind, chosen), self._card.answer_side(chosen)
+        if views is None or side == logits.shape[-1]:
+            return logits
+        parts = []
+        for crop in quarters.quarters(frame.shape):
+            part = replace(frame, crop=crop)
+            features = self._encode(part, views.image)
+            parts.append((part, self._unprompted(features, kind, chosen)))
+        return quarters.joined(logits, frame, parts, side)
+
+    def _unprompted(self, features: Any, kind: str, chosen: list[int]) -> NDArray[np.float32]:
+        """Return the log odds (targets, h, h) of one view."""
+        if self._card.architecture.kinds:
+            features = routing.taken_for(self._card, features, kind)
+        logits, _ = self._runtime.decode(features, *_NOTHING_SAID, None)
+        # A decoder of kinds answers for the targets of one kind, any other for all that the card names.
+        rows = slice(len(chosen)) if self._card.architecture.kinds else chosen
+        return np.asarray(logits[rows] / np.float32(self._card.architecture.temperature), np.float32)
 
     def _outlined(self, found: Prediction, embedding: Embedding, threshold: float) -> Prediction:
         """Have another model outline what was found, where there is one and anything was found."""

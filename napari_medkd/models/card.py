@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Capability = Literal["box", "point", "scribble", "lasso", "mask", "auto"]
 
@@ -84,6 +87,13 @@ class Architecture(BaseModel):
         description="What the logits of an automatic answer are divided by, so that its probabilities hold "
         "on cases never seen.",
     )
+    router_temperature: float = Field(
+        1.0,
+        gt=0,
+        description="What the log odds of the kinds of image are divided by where they become "
+        "probabilities, so that images of no kind that the network knows are doubted. Which kind is the "
+        "likeliest stays.",
+    )
 
     kinds: tuple[str, ...] = Field(
         (),
@@ -116,6 +126,11 @@ class Target(BaseModel):
         False,
         description="Whether the card's `outliner` draws anew what was found of it, part by part, by the box "
         "of each.",
+    )
+    quarters: bool = Field(
+        False,
+        description="Whether a slice is looked at again in four overlapping quarters, for what is thin or "
+        "small.",
     )
 
 
@@ -167,6 +182,14 @@ class ModelCard(BaseModel):
                 'the modalities of the "targets" must be the "kinds" that the network tells apart'
             )
         return self
+
+    def answer_side(self, targets: Iterable[int]) -> int:
+        """Rows and columns of the logits of an answer without a prompt about these of the `targets`.
+
+        Twice as many as a look gives, where the slice is looked at again in quarters.
+        """
+        in_quarters = any(self.targets[index].quarters for index in targets)
+        return self.architecture.logit_side * (2 if in_quarters else 1)
 
     @property
     def needs_prompt(self) -> bool:

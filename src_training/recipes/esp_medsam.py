@@ -63,6 +63,12 @@ class EspMedSamConfig(RecipeConfig):
     outlined: tuple[_Name, ...] = Field(
         (), title="Outlined", description="Kinds of image in which it does, such as those with one lesion."
     )
+    quarters: tuple[_Name, ...] = Field(
+        (),
+        title="Quarters",
+        description="Kinds of image that are looked at again in four overlapping quarters, for what is thin "
+        "or small, such as vessels and nuclei; an answer takes up to five times as long.",
+    )
     trunk: Literal["pyramid", "tiny_vit"] = Field(
         "pyramid",
         title="Trunk",

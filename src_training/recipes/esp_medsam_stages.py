@@ -54,6 +54,7 @@ class Making:
         self._known = len(known) if len(self._kinds) > len(known) else 0
         self._pool = load_pool(folders, held_out, classes=1, tell=context.warn)
         self._temperature = self._base.architecture.temperature if self._base else 1.0
+        self._router_temperature = self._base.architecture.router_temperature if self._base else 1.0
         self._thresholds: dict[int, float] = {}  # of kinds for which they were chosen
         self._check({folder.name for folder in folders})
         self.student = self._student()
@@ -122,6 +123,8 @@ class Making:
             changed: dict[str, Any] = {}
             if target.modality in self._config.outlined:
                 changed["outlined"] = True
+            if target.modality in self._config.quarters:
+                changed["quarters"] = True
             if place in self._thresholds:
                 changed["threshold"] = self._thresholds[place]
             found.append(target.model_copy(update=changed))
@@ -143,7 +146,11 @@ class Making:
     def _architecture(self) -> Architecture:
         """Return the network of the numbers; with a base of kinds that one's, for more kinds."""
         config, count = self._config, len(self._kinds)
-        varying = {"kinds": self._kinds.names, "temperature": self._temperature}
+        varying = {
+            "kinds": self._kinds.names,
+            "temperature": self._temperature,
+            "router_temperature": self._router_temperature,
+        }
         if self._base is not None:
             own = self._base.architecture
             options = {
@@ -210,8 +217,7 @@ class Making:
             if validation is not None:
                 self._temperature = temperature(task, validation)
                 self._thresholds = thresholds(task, validation, self._temperature)
-                router: Any = self.student.image_encoder.router
-                router.cool(router_temperature(task, validation))
+                self._router_temperature = router_temperature(task, validation)
 
         return Stage(
             "finetuning",

@@ -10,6 +10,7 @@ from napari_medkd.core.prompts import Box
 from napari_medkd.core.volume import Volume
 from napari_medkd.core.window import Window
 from napari_medkd.errors import InvalidPrompt
+from napari_medkd.models.card import Target
 from tests.batch.made import GRID, square
 
 FULL = Window(0, 255)
@@ -71,6 +72,15 @@ def test_tiles_see_what_is_too_small_for_one_look(bright, config):
     found = answer.by_itself(image, bright, config(tile=64))
     rows, columns = np.nonzero(found.labels[0])
     assert (rows.mean(), columns.mean()) == pytest.approx((405.5, 205.5), abs=1)
+
+
+def test_tiles_may_be_looked_at_in_quarters(make_segmenter, config):
+    picture = square((300, 300), top=96, left=128, side=80)
+    found = answer.by_itself(
+        whole(picture), make_segmenter(Target(name="nuclei", quarters=True)), config(tile=128)
+    )
+    wrong = np.count_nonzero((found.labels[0] > 0) != (picture > 0))
+    assert found.labels.shape == (1, 300, 300) and wrong <= 4 * 80
 
 
 def test_bands_of_the_mask_without_the_object_are_not_computed():

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from napari_medkd.models.modality.router import Router
 from src_training.calibration import router_temperature, temperature, thresholds
 from src_training.tasks.classes import ClassBatch
 
@@ -106,12 +105,3 @@ def test_a_router_is_cooled_until_one_known_image_in_twenty_is_doubted():
     assert found > 1.5 and 0.05 <= doubted <= 0.1
     assert router_temperature(Telling(), told([1.0] * 40)) == 1.0, "it doubts enough"
     assert router_temperature(Telling(), told([9.0] * 19)) == 1.0, "too few to say"
-
-
-def test_a_cooled_router_says_the_same_less_surely():
-    torch.manual_seed(0)
-    router = Router(4, 3)
-    maps = torch.randn(5, 4, 3, 3)
-    before = router(maps)
-    router.cool(2.0)
-    assert torch.allclose(router(maps), before / 2, atol=1e-6)

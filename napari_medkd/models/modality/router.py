@@ -69,13 +69,6 @@ class Router(nn.Module):
         seen = torch.cat([mean, spread], dim=1)
         return functional.layer_norm(seen, seen.shape[1:])
 
-    @torch.no_grad()
-    def cool(self, temperature: float) -> None:
-        """Divide all log odds from now on; which kind is the likeliest stays."""
-        for row in self.rows:
-            row.weight.div_(temperature)  # type: ignore[operator]
-            row.bias.div_(temperature)  # type: ignore[operator]
-
     def tell(self, seen: Tensor) -> Tensor:
         """Return the log odds (B, K) of what was `looked_at`."""
         return torch.cat([row(seen) for row in self.rows], dim=1)

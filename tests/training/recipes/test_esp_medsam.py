@@ -164,12 +164,17 @@ def test_a_run_stopped_in_every_stage_goes_on_to_the_same_bits(tmp_path, data, m
 def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, data):
     card = make_card(("fundus", "ultrasound"), finer=True)
     lesions = card.targets[1].model_copy(update={"outlined": True})
-    card = card.model_copy(update={"outliner": "sharp", "targets": (card.targets[0], lesions)})
+    cooled = card.architecture.model_copy(update={"router_temperature": 1.7})
+    vessels = card.targets[0].model_copy(update={"quarters": True})
+    changes = {"outliner": "sharp", "targets": (vessels, lesions), "architecture": cooled}
+    card = card.model_copy(update=changes)
     before = make_model(card)
     write_state(before.state_dict(), tmp_path / "model.safetensors")
     ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
     xray = made(tmp_path / "chests", "xray", "lungs")
-    trained = start(tmp_path / "run", [xray], base=card.id, view=64, corrections=0.5, outlined=["xray"])
+    trained = start(
+        tmp_path / "run", [xray], base=card.id, view=64, corrections=0.5, outlined=["xray"], quarters=["xray"]
+    )
     assert trained is not None and trained.card.architecture.kinds == ("fundus", "ultrasound", "xray")
     old, new = before.state_dict(), trained.model.state_dict()
     assert all(torch.equal(old[name], new[name]) for name in old)
@@ -180,7 +185,9 @@ def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, d
     assert [target.name for target in trained.card.targets][-1] == "lungs"
     assert trained.card.outliner == "sharp"
     assert [target.outlined for target in trained.card.targets] == [False, True, True]
+    assert [target.quarters for target in trained.card.targets] == [True, False, True]
     assert trained.card.architecture.temperature == card.architecture.temperature
+    assert trained.card.architecture.router_temperature == 1.7
 
 
 def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
@@ -201,20 +208,19 @@ def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
     assert trained.card.training_data[:2] == said
 
 
-def test_a_router_that_is_too_sure_is_cooled_and_the_rest_stays(tmp_path, data, monkeypatch):
-    def states(name: str, temperature: float) -> dict[str, torch.Tensor]:
+def test_the_card_says_how_sure_the_router_may_be_taken_to_be(tmp_path, data, monkeypatch):
+    def trained(name: str, temperature: float) -> Trained:
         monkeypatch.setattr(
             "src_training.recipes.esp_medsam_stages.router_temperature", lambda task, held: temperature
         )
-        trained = start(tmp_path / name, data, teacher="")
-        assert trained is not None
-        return trained.model.state_dict()
+        found = start(tmp_path / name, data, teacher="")
+        assert found is not None
+        return found
 
-    hot, cool = states("hot", 1.0), states("cool", 2.0)
-    for name, value in hot.items():
-        is_odds = "router.rows" in name and name.endswith(("weight", "bias"))
-        assert torch.equal(cool[name], value / 2 if is_odds else value), name
-    assert any("router.rows" in name and value.any() for name, value in hot.items())
+    hot, cool = trained("hot", 1.0), trained("cool", 2.5)
+    assert hot.card.architecture.router_temperature == 1 and cool.card.architecture.router_temperature == 2.5
+    pairs = zip(hot.model.state_dict().values(), cool.model.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs), "a kind that is added later meets the same"
 
 
 @pytest.mark.parametrize(
