@@ -122,6 +122,11 @@ class Prompt:
         }
         return frozenset(kind for kind, there in present.items() if there)
 
+    @property
+    def only_marks(self) -> bool:
+        """True where clicks or strokes say what is in or out, and nothing says where the object ends."""
+        return bool(self.points or self.scribbles) and self.box is None and self.lasso is None
+
     def with_point(self, point: Point) -> Prompt:
         """Return the prompt with one more point."""
         return replace(self, points=(*self.points, point))

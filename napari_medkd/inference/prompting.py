@@ -89,7 +89,8 @@ def to_tokens(prompt: Prompt, frame: Frame, side: int, previous: Seen | None, wi
     with_mask : bool
         Whether the model understands a mask.
     """
-    positions, labels = _points(prompt, frame.view)
+    positions, signs = marked_points(prompt, frame.view)
+    labels = [_INSIDE if sign > 0 else _OUTSIDE for sign in signs]
     box = _box(prompt)
     if box is None:
         positions.append((0.0, 0.0))
@@ -115,16 +116,17 @@ def swap_corners(coordinates: NDArray[np.float32], labels: NDArray[np.float32]) 
     return swapped
 
 
-def _points(prompt: Prompt, view: Crop) -> tuple[list[tuple[float, float]], list[int]]:
+def marked_points(prompt: Prompt, view: Crop) -> tuple[list[tuple[float, float]], list[int]]:
+    """Return (row, column) of the clicks in a view and of points along the strokes, and 1 or -1 for each."""
     positions = [(point.row, point.column) for point in prompt.points]
-    labels = [_INSIDE if point.positive else _OUTSIDE for point in prompt.points]
+    signs = [1 if point.positive else -1 for point in prompt.points]
     for positive in (True, False):
         strokes = [stroke for stroke in prompt.scribbles if stroke.positive is positive]
         sampled = _sample(strokes)
         positions += sampled
-        labels += [_INSIDE if positive else _OUTSIDE] * len(sampled)
+        signs += [1 if positive else -1] * len(sampled)
     seen = view.contains(np.array(positions, np.float64).reshape(-1, 2))
-    return list(compress(positions, seen)), list(compress(labels, seen))
+    return list(compress(positions, seen)), list(compress(signs, seen))
 
 
 def _sample(strokes: Sequence[Stroke]) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference import automatic, mirror, outlining, quarters, routing, zoom
+from napari_medkd.inference import automatic, mirror, nudging, outlining, quarters, routing, zoom
 from napari_medkd.inference.feature_folder import name_of
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
@@ -120,6 +120,8 @@ class SamSegmenter:
         that was not encoded before.
         """
         check_prompt(prompt, embedding.frame.shape, self._card)
+        if previous is not None and previous.is_local(prompt):
+            return self._nudged(prompt, previous)
         if embedding.views is None or not self._card.architecture.zoom:
             return self._answer(embedding, None, prompt, previous)
         if quick:
@@ -137,7 +139,15 @@ class SamSegmenter:
         for index, one in zip(chosen, logits, strict=True):
             target = self._card.targets[index]
             answer = Prediction(
-                prompt, (), (), one[None], self._card.id, frame, (target.name,), kind if kinds else ""
+                prompt,
+                (),
+                (),
+                one[None],
+                self._card.id,
+                frame,
+                (target.name,),
+                kind if kinds else "",
+                target.joined,
             )
             cut = automatic.at_threshold(answer, target.threshold)
             found.append(self._outlined(cut, embedding, target.threshold) if target.outlined else cut)
@@ -184,6 +194,17 @@ class SamSegmenter:
         here = outliner._embed(views.image, embedding.plane, embedding.key[0])
         anew = outlining.outlined(found, lambda prompt: outliner.predict(here, prompt))
         return automatic.at_threshold(anew, threshold)
+
+    def _nudged(self, prompt: Prompt, previous: Seen) -> Prediction:
+        """Change a mask, whoever made it, near the clicks alone."""
+        logits, frame = nudging.nudged(previous.logits, previous.frame, prompt), previous.frame
+        mask = frame.to_mask(logits)
+        if prompt.edits is not None:
+            mask = prompt.edits.apply(mask)
+        score = automatic.expected_overlap(automatic.seen(logits, frame))
+        return Prediction(
+            prompt, (mask,), (score,), logits[None], self._card.id, frame, (), previous.modality, joined=True
+        )
 
     def _closer(self, embedding: Embedding, prompt: Prompt, previous: Seen | None) -> Prediction:
         """Answer from where the object is seen well, looking for it first where nobody said where it ends."""
@@ -241,6 +262,8 @@ class SamSegmenter:
             logits, scores = logits[chosen], scores[chosen]
         if architecture.scores == "stability":
             scores = stability(logits)
+        if architecture.kinds:  # asked for all of something, it hardly heeds a click by itself
+            logits = np.stack([nudging.nudged(one, frame, prompt) for one in logits])
         order = np.argsort(-scores, kind="stable")
         masks = [frame.to_mask(logits[index]) for index in order]
         if prompt.edits is not None:

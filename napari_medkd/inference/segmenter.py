@@ -58,11 +58,18 @@ class Seen:
         Which part of the slice they are of.
     modality : str
         What kind of image the slice was taken for, which the next answer keeps to; empty where nobody said.
+    joined : bool
+        Whether all parts are one object, such as a tree of vessels; a click changes it near the click alone.
     """
 
     logits: NDArray[np.float32]
     frame: Frame
     modality: str = ""
+    joined: bool = False
+
+    def is_local(self, prompt: Prompt) -> bool:
+        """Tell whether a prompt changes the mask only near where it says something."""
+        return self.joined and prompt.only_marks
 
     def within(self, frame: Frame, side: int) -> NDArray[np.float32]:
         """Return them as (side, side) logits of another view of the slice, or of the same."""
@@ -97,6 +104,8 @@ class Prediction:
         What each mask shows, in the words of the card's targets; empty for an answer to a prompt.
     modality : str
         What kind of image the slice was taken for, where the model tells kinds apart; else empty.
+    joined : bool
+        Whether all parts of a mask are one object that was found without a prompt.
     """
 
     prompt: Prompt
@@ -107,10 +116,11 @@ class Prediction:
     frame: Frame
     names: tuple[str, ...] = ()
     modality: str = ""
+    joined: bool = False
 
     def seen(self, choice: int) -> Seen:
         """Return what stands behind one of the masks, for the prompt that refines it."""
-        return Seen(self.logits[choice], self.frame, self.modality)
+        return Seen(self.logits[choice], self.frame, self.modality, self.joined)
 
 
 class Segmenter(Protocol):

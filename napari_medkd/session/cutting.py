@@ -89,10 +89,10 @@ def _regions(cutout: Cutout, level: float, unit: Unit, number: int) -> Iterator[
         return
     if unit is Unit.OBJECT:
         key = cutout.name, cutout.plane.index, number
-        yield _Found(Part.of(piece, cutout.score, cutout), key, cutout.score)
+        yield _Found(Part.of(piece, cutout.score, cutout, level), key, cutout.score)
     else:
         score = expected_overlap(cutout.logits.astype(np.float32), level)
-        yield _Found(Part.of(piece, score, cutout), (cutout.name, EVERYWHERE, 0), score)
+        yield _Found(Part.of(piece, score, cutout, level), (cutout.name, EVERYWHERE, 0), score)
 
 
 def _sure_of_nothing(cutout: Cutout) -> float:
@@ -120,7 +120,7 @@ def _parts(cutout: Cutout, level: float) -> Iterator[_Found]:
         row, column = np.unravel_index(int(logits.argmax()), logits.shape)
         cell = int(rows[window[0]][row]) * cutout.side + int(columns[window[1]][column])
         corner = whole.corner[0] + window[0].start, whole.corner[1] + window[1].start
-        part = Part.of(Piece(corner, mine), score, cutout)
+        part = Part.of(Piece(corner, mine), score, cutout, level)
         yield _Found(part, (cutout.name, cutout.plane.index, cell), float(logits.max()))
 
 

@@ -49,6 +49,8 @@ class Draft:
         Whether the answer to the prompt was still to come, so that it must be asked again.
     stack : Stack or None
         The other slices of an object of the volume.
+    modality, joined
+        As in the answer.
     """
 
     prompt: bytes
@@ -64,6 +66,8 @@ class Draft:
     awaits: bool = False
     names: tuple[str, ...] = ()
     stack: Stack | None = None
+    modality: str = ""
+    joined: bool = False
 
     @classmethod
     def of(cls, prompt: Prompt, proposal: Proposal | None, awaits: bool) -> Draft:
@@ -96,6 +100,8 @@ class Draft:
             awaits,
             answer.names,
             proposal.stack,
+            answer.modality,
+            answer.joined,
         )
 
     @classmethod
@@ -116,7 +122,8 @@ class Draft:
         if self.frame is not None:
             raw = np.frombuffer(zlib.decompress(self.logits), np.float16).reshape(self.logits_shape)
             logits = raw.astype(np.float32)
-            answer = Prediction(prompt, masks, self.scores, logits, self.model_id, self.frame, self.names)
+            named = self.names, self.modality, self.joined
+            answer = Prediction(prompt, masks, self.scores, logits, self.model_id, self.frame, *named)
             mask = prompt.edits.apply(mask) if prompt.edits is not None else mask
         count = len(masks)
         shown = Proposal(prompt, mask, self.choice, count, self.score, answer, self.object_id, self.stack)

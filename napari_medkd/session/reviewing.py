@@ -105,11 +105,12 @@ def in_hand(suggestion: Suggestion, plane: Plane, shape: tuple[int, int, int]) -
         cutout.prompt,
         (mask,),
         (part.score,),
-        _logits(part),
+        _logits(part, suggestion.is_joined),
         cutout.model_id,
         cutout.frame,
         (suggestion.name,),
         cutout.modality,  # a click goes on in the kind of image that the user may have chosen
+        suggestion.is_joined,
     )
     others = {
         one.plane.index: Section(accepting.packed(one.piece, one.plane.shape(shape)), one.score)
@@ -120,9 +121,14 @@ def in_hand(suggestion: Suggestion, plane: Plane, shape: tuple[int, int, int]) -
     return Proposal(cutout.prompt, mask, 0, 1, part.score, answer, None, stack)
 
 
-def _logits(part: Part) -> NDArray[np.float32]:
-    """Return the logits behind a part alone, (1, h, h): the next click goes on from them."""
+def _logits(part: Part, is_joined: bool) -> NDArray[np.float32]:
+    """Return the logits behind a part alone, (1, h, h): the next click goes on from them.
+
+    Of a target in one, whose clicks count near where they are, these are cut at 0 as the user cut them.
+    """
     answer = part.cutout.answer
+    if is_joined:
+        return np.asarray(answer[np.newaxis] - np.float32(part.level))
     if part.cutout.unit is not Unit.OBJECT:
         frame = part.cutout.frame
         mine = frame.to_low_resolution(part.piece.whole(frame.shape).astype(np.float32), len(answer))

@@ -39,17 +39,20 @@ class Part:
         What the model answered.
     pixels : int
         How many there are.
+    level : float
+        Log odds that they exceed.
     """
 
     piece: Piece
     score: float
     cutout: Cutout
     pixels: int
+    level: float = 0.0
 
     @classmethod
-    def of(cls, piece: Piece, score: float, cutout: Cutout) -> Part:
+    def of(cls, piece: Piece, score: float, cutout: Cutout, level: float = 0.0) -> Part:
         """Count the pixels, once for all."""
-        return cls(piece, score, cutout, piece.count)
+        return cls(piece, score, cutout, piece.count, level)
 
     @property
     def plane(self) -> Plane:
@@ -93,6 +96,11 @@ class Suggestion:
     def name(self) -> str:
         """What it shows, in the words of the model's card; empty where nobody knows."""
         return self.key[0]
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether it is all that there is of a target."""
+        return self.key[1] == EVERYWHERE
 
     @property
     def score(self) -> float:

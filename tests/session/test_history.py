@@ -20,7 +20,8 @@ PROMPT = Prompt(Plane(0, 1), points=(Point(3, 4),))
 def prediction(rng):
     masks = tuple(rng.random((9, 11)) < 0.5 for _ in range(3))
     logits = rng.normal(0, 10, (3, 16, 16)).astype(np.float32)
-    return Prediction(PROMPT, masks, (0.9, 0.8, 0.7), logits, "threshold", FRAME)
+    said = ("a", "b", "c"), "fundus", True
+    return Prediction(PROMPT, masks, (0.9, 0.8, 0.7), logits, "threshold", FRAME, *said)
 
 
 def test_a_draft_brings_the_whole_proposal_back():
@@ -37,6 +38,8 @@ def test_a_draft_brings_the_whole_proposal_back():
         assert np.array_equal(mask, other)
     assert np.allclose(again.prediction.logits, shown.prediction.logits, rtol=1e-3)
     assert again.prediction.frame == FRAME
+    assert (again.prediction.names, again.prediction.modality) == (("a", "b", "c"), "fundus")
+    assert again.prediction.joined
 
 
 def test_extreme_logits_stay_finite():

@@ -202,6 +202,34 @@ def test_another_model_looks_and_a_click_goes_on_from_its_mask():
     assert session.segmenter.previous[-1] is None, "a box says better which object is meant"
 
 
+def test_a_target_in_one_stays_but_for_where_a_click_is():
+    session = opened(ThresholdSegmenter())
+    session.look(looker=Seeing(targets=(Target(name="vessel", joined=True),)))
+    session.suggestions.cut(Cut(threshold=0.9))
+    session.take_up(keys(session)[0])
+    mask, click = session.proposal.mask, Point(36, 12)
+    session.set_prompt(Prompt(PLANE, (click,)))
+    seen = session.segmenter.previous[-1]
+    assert seen.joined
+    np.testing.assert_array_equal(seen.frame.to_mask(seen.logits), mask, "as it was cut")
+    assert (seen.logits > -2).sum() > mask.sum(), "what was nearly found is still there to be clicked"
+    session.undo()
+    session.set_prompt(Prompt(PLANE, (Point(5, 5),)))
+    assert session.segmenter.previous[-1].joined, "undone, it is still all of a target"
+    session.undo()
+    session.set_prompt(Prompt(PLANE, (click,), Box(28, 4, 44, 20)))
+    assert session.segmenter.previous[-1] is None
+
+
+def test_a_part_of_a_target_in_one_is_corrected_as_any_object():
+    session = opened(ThresholdSegmenter())
+    session.look(looker=Seeing(targets=(Target(name="vessel", joined=True),)))
+    session.suggestions.cut(Cut(apart=True))
+    session.take_up(keys(session)[0])
+    session.set_prompt(Prompt(PLANE, (Point(36, 12),)))
+    assert not session.segmenter.previous[-1].joined
+
+
 def test_a_click_goes_on_from_an_accepted_suggestion_that_is_reopened(session):
     session.look()
     session.accept(keys(session)[:1])

@@ -1,0 +1,77 @@
+"""Clicks and strokes that change a mask only near where they are, without asking a network.
+
+A network that was asked what is wrong with a tree of vessels, or with all of something at once, answers for
+the whole of it and hardly for the place. So the log odds around the click are moved until it is heeded, by
+less and less further away. What was nearly found there comes with it, along a faint vessel for example, and
+what is clearly something else stays. How far that reaches goes by how thick the object is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_medkd.inference.prompting import marked_points
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_medkd.core.prompts import Prompt
+    from napari_medkd.inference.preprocess import Frame
+
+_HEEDED = 1.0  # log odds at a click, at least: a probability of 0.73
+_REACH = 2.0  # times half the width of the object where it is thickest
+_NEAR, _FAR = 0.02, 0.08  # of the view's longer side, between which the reach lies
+_LEAST = 0.4  # logits: two clicks in one of them cannot both be heeded
+_ROUNDS = 3  # a later click may undo what an earlier one did
+
+
+def nudged(logits: NDArray[np.float32], frame: Frame, prompt: Prompt) -> NDArray[np.float32]:
+    """Return logits (h, h) of a view that heed every click and stroke of a prompt that lies in it.
+
+    Where they do already, nothing is changed.
+    """
+    places, signs = _places(frame, prompt, len(logits))
+    reaches = np.minimum(_reach(logits, frame), _room(places, signs))
+    heeded = logits.astype(np.float32)
+    for _ in range(_ROUNDS):
+        for place, sign, reach in zip(places, signs, reaches, strict=True):
+            lacking = _HEEDED - sign * _at(heeded, place)
+            if lacking > 0:
+                heeded += sign * lacking * _bell(len(logits), place, reach)
+    return heeded
+
+
+def _places(frame: Frame, prompt: Prompt, side: int) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Return (N, 2) where the clicks lie among (side, side) logits, and what they say: 1 or -1."""
+    positions, signs = marked_points(prompt, frame.view)
+    view, fitted = frame.view, np.array(frame.fitted)
+    pixels = np.array(positions, np.float64).reshape(-1, 2) - (view.top, view.left) + 0.5
+    cells = pixels / view.shape * fitted * side / frame.preprocessing.size - 0.5
+    return np.clip(cells, 0, side - 1), np.array(signs, np.int_)
+
+
+def _room(places: NDArray[np.float64], signs: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Return half the way from each click to the next one that says the opposite, in logits."""
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    apart[signs[:, None] == signs[None]] = np.inf
+    return np.asarray(np.maximum(apart.min(axis=1, initial=np.inf) / 2, _LEAST))
+
+
+def _reach(logits: NDArray[np.float32], frame: Frame) -> float:
+    """Return how far a click is heard, in logits."""
+    longer = max(frame.fitted) * len(logits) / frame.preprocessing.size
+    thick = float(ndimage.distance_transform_edt(np.pad(logits > 0, 1)).max())
+    return float(np.clip(_REACH * thick, _NEAR * longer, _FAR * longer))
+
+
+def _at(logits: NDArray[np.float32], place: NDArray[np.float64]) -> float:
+    return float(ndimage.map_coordinates(logits, place[:, None], order=1)[0])
+
+
+def _bell(side: int, place: NDArray[np.float64], reach: float) -> NDArray[np.float32]:
+    """Return (side, side) weights: 1 at a place, falling like a bell of width `reach`."""
+    rows, columns = (np.exp(-0.5 * ((np.arange(side) - centre) / reach) ** 2) for centre in place)
+    return np.outer(rows, columns).astype(np.float32)
