@@ -122,6 +122,7 @@ def name_of(card: ModelCard, frame: Frame, image: NDArray[np.uint8], is_mirrored
     digest = hashlib.blake2b(digest_size=20)
     seen = image[frame.view.pixels]
     files = sorted(card.files.items())
-    digest.update(f"{card.id} {files} {card.preprocessing!r} {seen.shape} {is_mirrored}".encode())
+    how = f"{seen.shape} {is_mirrored}" + (f" {frame.share}" if frame.share < 1 else "")
+    digest.update(f"{card.id} {files} {card.preprocessing!r} {how}".encode())
     digest.update(np.ascontiguousarray(seen).data)
     return digest.hexdigest()

@@ -25,12 +25,14 @@ class Frame:
     """How a slice of `shape` (rows, columns), or a crop of it, sits in the square input of a network.
 
     The longest side is brought to the network's size (or both are, where the model was trained on stretched
-    images) and the right and bottom are padded with zeros.
+    images) and the right and bottom are padded with zeros. With a `share` below 1 the picture takes up
+    less of the input, and the padding more.
     """
 
     shape: tuple[int, int]
     preprocessing: Preprocessing
     crop: Crop | None = None
+    share: float = 1.0
 
     @property
     def view(self) -> Crop:
@@ -134,9 +136,9 @@ class Frame:
 
     def _fit(self, size: int) -> tuple[int, int]:
         if self.preprocessing.fit == "stretch":
-            return size, size
+            return max(1, round(size * self.share)), max(1, round(size * self.share))
         shape = self.view.shape
-        scale = size / max(shape)
+        scale = size * self.share / max(shape)
         rows, columns = (max(1, int(side * scale + 0.5)) for side in shape)
         return rows, columns
 

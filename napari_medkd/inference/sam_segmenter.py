@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference import automatic, mirror, nudging, outlining, quarters, routing, zoom
+from napari_medkd.inference import automatic, looks, mirror, nudging, outlining, routing, zoom
 from napari_medkd.inference.feature_folder import name_of
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
@@ -105,7 +105,9 @@ class SamSegmenter:
         key = (seen, f"{plane.axis}:{plane.index}", self._card.id)
         size, views = _nbytes(features), Views(image)
         if not self._card.architecture.zoom:
-            again = self._outliner is not None or any(target.quarters for target in self._card.targets)
+            again = self._outliner is not None or any(
+                target.quarters or target.afar for target in self._card.targets
+            )
             shown = views if again else None
             return Embedding(features, frame, plane, key, size + (views.nbytes if shown else 0), shown)
         kept = 1 + KEPT + self._card.architecture.mirror
@@ -168,14 +170,21 @@ class SamSegmenter:
         """Return the log odds (targets, side, side) of what is looked for in a slice of a kind of image."""
         frame, views = embedding.frame, embedding.views
         logits, side = self._unprompted(embedding.features, kind, chosen), self._card.answer_side(chosen)
-        if views is None or side == logits.shape[-1]:
+        if views is None:
             return logits
-        parts = []
-        for crop in quarters.quarters(frame.shape):
-            part = replace(frame, crop=crop)
-            features = self._encode(part, views.image)
-            parts.append((part, self._unprompted(features, kind, chosen)))
-        return quarters.joined(logits, frame, parts, side)
+        image = views.image
+
+        def again(others: list[Frame]) -> list[tuple[Frame, NDArray[np.float32]]]:
+            return [(seen, self._unprompted(self._encode(seen, image), kind, chosen)) for seen in others]
+
+        targets = [self._card.targets[index] for index in chosen]
+        if any(target.afar for target in targets):
+            seen = [(frame, logits), *again(looks.afar(frame))]
+            logits = looks.averaged(frame, seen, logits.shape[-1])
+        if any(target.quarters for target in targets):
+            parts = again([replace(frame, crop=crop) for crop in looks.quarters(frame.shape)])
+            logits = looks.joined(logits, frame, parts, side)
+        return logits
 
     def _unprompted(self, features: Any, kind: str, chosen: list[int]) -> NDArray[np.float32]:
         """Return the log odds (targets, h, h) of one view."""

@@ -132,6 +132,11 @@ class Target(BaseModel):
         description="Whether a slice is looked at again in four overlapping quarters, for what is thin or "
         "small.",
     )
+    afar: bool = Field(
+        False,
+        description="Whether a slice is looked at twice more as a smaller picture, for what may fill the "
+        "view.",
+    )
 
 
 class ModelCard(BaseModel):

@@ -69,6 +69,12 @@ class EspMedSamConfig(RecipeConfig):
         description="Kinds of image that are looked at again in four overlapping quarters, for what is thin "
         "or small, such as vessels and nuclei; an answer takes up to five times as long.",
     )
+    afar: tuple[_Name, ...] = Field(
+        (),
+        title="Afar",
+        description="Kinds of image that are looked at twice more as smaller pictures, for what may fill the "
+        "view, such as polyps; an answer takes up to three times as long.",
+    )
     trunk: Literal["pyramid", "tiny_vit"] = Field(
         "pyramid",
         title="Trunk",

@@ -121,10 +121,9 @@ class Making:
         found = []
         for place, target in enumerate(self._kinds.targets):
             changed: dict[str, Any] = {}
-            if target.modality in self._config.outlined:
-                changed["outlined"] = True
-            if target.modality in self._config.quarters:
-                changed["quarters"] = True
+            for name in ("outlined", "quarters", "afar"):
+                if target.modality in getattr(self._config, name):
+                    changed[name] = True
             if place in self._thresholds:
                 changed["threshold"] = self._thresholds[place]
             found.append(target.model_copy(update=changed))

@@ -6,7 +6,7 @@ import pytest
 from napari_medkd.core.geometry import Geometry, Plane
 from napari_medkd.core.volume import Volume
 from napari_medkd.inference.preprocess import Frame
-from napari_medkd.inference.quarters import joined, quarters
+from napari_medkd.inference.looks import averaged, joined, quarters
 from napari_medkd.inference.sam_segmenter import SamSegmenter
 from napari_medkd.models.card import Preprocessing, Target
 from tests.batch.made import SIZE, BrightRuntime, bright_card, square

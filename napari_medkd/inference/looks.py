@@ -1,12 +1,15 @@
-"""A slice seen as a whole and again in four overlapping quarters, for what is thin or small.
+"""A slice looked at more than once before a model says what it finds: in quarters, or from afar.
 
 A network's input is a few hundred pixels wide. On a larger slice a thin vessel fades in it, and nuclei that
-touch become one; each quarter shows them at nearly twice the size. The whole slice has as much to say as its
-quarters, since it alone shows what surrounds them.
+touch become one; each of four overlapping quarters shows them at nearly twice the size. What fills much of
+the view, as a polyp may, is sometimes missed there and found in a picture that takes up less of the input.
+The first look at the whole slice has as much to say as all quarters together, since it alone shows what
+surrounds them, and as much as each look from afar.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 # Of the slice's longer side. On validation splits ½, 0.6 and ¾ do about as well (docs/recipes/esp-medsam.md).
 _SHARE = 0.6
 _SMALLEST = 64  # pixels of the slice: closer than that there is nothing more to see
+_AFAR = (0.85, 0.7)  # shares of the input's side that the longer side of the slice takes up
 
 
 def quarters(shape: tuple[int, int]) -> list[Crop]:
@@ -36,6 +40,18 @@ def quarters(shape: tuple[int, int]) -> list[Crop]:
         Crop(top, left, min(top + side, shape[0]), min(left + side, shape[1]))
         for top, left in product(rows, columns)
     ]
+
+
+def afar(frame: Frame) -> list[Frame]:
+    """Return how else the slice of a frame is seen, as smaller pictures."""
+    return [replace(frame, share=share) for share in _AFAR]
+
+
+def averaged(
+    frame: Frame, looks: Sequence[tuple[Frame, NDArray[np.float32]]], side: int
+) -> NDArray[np.float32]:
+    """Return the mean (targets, side, side) in one frame of what was said in several of the same slice."""
+    return np.asarray(np.mean([_placed(logits, seen, frame, side) for seen, logits in looks], 0), np.float32)
 
 
 def joined(
