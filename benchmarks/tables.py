@@ -15,6 +15,7 @@ from benchmarks import (
     automatic_arms,
     automatic_tables,
     batch_tables,
+    corrected,
     cost_tables,
     latency_tables,
     learning_tables,
@@ -54,6 +55,7 @@ def main() -> None:
         "steps": _fill_steps,
         "automatic": _fill_automatic,
         "automatic_arms": _fill_automatic_arms,
+        "corrected": _fill_corrected,
         "search": _fill_search,
     }
     for name, write in pages.items():
@@ -82,6 +84,11 @@ def _fill_automatic_arms(report: dict[str, Any]) -> None:
     """Put the figures of `benchmarks.automatic_arms` into ESP-MedSAM's page."""
     text = recipe_tables.results(automatic_arms.EXPERIMENT, automatic_arms.as_sets(report))
     _fill_recipe("esp-medsam", "arms", text)
+
+
+def _fill_corrected(report: dict[str, Any]) -> None:
+    """Put the figures of `benchmarks.corrected` into ESP-MedSAM's page."""
+    _fill_recipe("esp-medsam", "corrected", corrected.page(report))
 
 
 def _fill_search(report: dict[str, Any]) -> None:

@@ -58,7 +58,15 @@ class Seeing(ThresholdSegmenter):
         for index in chosen_targets(self.card, kind):
             target = self.card.targets[index]
             bare = Prediction(
-                Prompt(embedding.plane), (), (), logits, self.card.id, embedding.frame, (target.name,), kind
+                Prompt(embedding.plane),
+                (),
+                (),
+                logits,
+                self.card.id,
+                embedding.frame,
+                (target.name,),
+                kind,
+                target.joined,
             )
             found.append(at_threshold(bare, target.threshold))
         return found

@@ -122,7 +122,7 @@ class SamSegmenter:
         that was not encoded before.
         """
         check_prompt(prompt, embedding.frame.shape, self._card)
-        if previous is not None and previous.is_local(prompt):
+        if previous is not None and self._heeds_near(prompt, previous):
             return self._nudged(prompt, previous)
         if embedding.views is None or not self._card.architecture.zoom:
             return self._answer(embedding, None, prompt, previous)
@@ -204,6 +204,11 @@ class SamSegmenter:
         anew = outlining.outlined(found, lambda prompt: outliner.predict(here, prompt))
         return automatic.at_threshold(anew, threshold)
 
+    def _heeds_near(self, prompt: Prompt, previous: Seen) -> bool:
+        """Tell whether a prompt changes a mask near what it says alone: all of a target, or an own find."""
+        is_own_find = bool(self._card.architecture.kinds) and bool(previous.modality)
+        return previous.is_local(prompt) or (is_own_find and prompt.only_marks)
+
     def _nudged(self, prompt: Prompt, previous: Seen) -> Prediction:
         """Change a mask, whoever made it, near the clicks alone."""
         logits, frame = nudging.nudged(previous.logits, previous.frame, prompt), previous.frame
@@ -212,7 +217,15 @@ class SamSegmenter:
             mask = prompt.edits.apply(mask)
         score = automatic.expected_overlap(automatic.seen(logits, frame))
         return Prediction(
-            prompt, (mask,), (score,), logits[None], self._card.id, frame, (), previous.modality, joined=True
+            prompt,
+            (mask,),
+            (score,),
+            logits[None],
+            self._card.id,
+            frame,
+            (),
+            previous.modality,
+            previous.joined,
         )
 
     def _closer(self, embedding: Embedding, prompt: Prompt, previous: Seen | None) -> Prediction:
@@ -271,7 +284,7 @@ class SamSegmenter:
             logits, scores = logits[chosen], scores[chosen]
         if architecture.scores == "stability":
             scores = stability(logits)
-        if architecture.kinds:  # asked for all of something, it hardly heeds a click by itself
+        if architecture.kinds:  # it was trained to find, and hardly heeds a click by itself
             logits = np.stack([nudging.nudged(one, frame, prompt) for one in logits])
         order = np.argsort(-scores, kind="stable")
         masks = [frame.to_mask(logits[index]) for index in order]

@@ -105,6 +105,14 @@ class EspMedSamConfig(RecipeConfig):
         description="Share of a picture's side that the other views show at least. With a view smaller than "
         "the input this decides whether things are learnt at the size at which they will be seen.",
     )
+    farthest: float = Field(
+        1.0,
+        ge=1,
+        le=2,
+        title="Farthest",
+        description="How many sides of the picture a view of the whole picture is long at most; above 1 the "
+        "picture takes up less of some views, as in looks from afar.",
+    )
     warped: float = Field(
         0.0,
         ge=0,

@@ -271,7 +271,7 @@ class Making:
             card,
             view,
             draws,
-            framing=Framing(config.whole, config.closest, config.warped),
+            framing=Framing(config.whole, config.closest, config.warped, config.farthest),
             upright=config.upright,
             often=config.often,
         )

@@ -73,11 +73,14 @@ class Framing:
         Share of a side that the others show at least.
     warped : float
         Share of all views that are tilted and stretched a little.
+    farthest : float
+        How many sides of the picture the side of a view of the whole picture is long at most.
     """
 
     whole: float = 0.3
     closest: float = 0.5
     warped: float = 0.0
+    farthest: float = 1.0
 
 
 class ModalityStream(Stream[ModalityBatch]):
@@ -150,6 +153,8 @@ class ModalityStream(Stream[ModalityBatch]):
         extent = max(rows, columns)
         if rng.random() >= self._framing.whole:
             extent = max(1, round(extent * rng.uniform(self._framing.closest, 1)))
+        elif self._framing.farthest > 1:
+            extent = round(extent * rng.uniform(1, self._framing.farthest))
         top, left = (int(rng.integers(max(0, side - extent) + 1)) for side in (rows, columns))
         return top, left, extent
 

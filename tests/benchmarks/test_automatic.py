@@ -56,7 +56,10 @@ def test_the_page_says_how_often_the_kind_is_doubted() -> None:
         "means": {"automatic": 0.8, "routed": 0.9},
         "strangers": {"chaos_ct": {"cases": 4, "right": 0, "doubted": 3, "taken_for": ["mr"] * 4}},
     }
+    report["runtime"] = "ONNX Runtime, CPU, 2 threads"
+    report["seconds"] = {"busi": {"median": 0.2}, "drive": {"median": 0.3}}
     page = automatic_tables.automatic(report)
+    assert "takes 0.20 (busi) to 0.30 s (drive), end to end (ONNX Runtime, CPU, 2 threads)." in page
     assert "| busi (10) | ≥ 0.900 | *0.800 [0.700, 0.900]* |" in page
     assert "doubts the kind of 2 of these 10 images" in page
     assert "of 3 of 4 that are of no kind it knows (chaos_ct 3 of 4)" in page

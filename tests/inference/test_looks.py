@@ -5,8 +5,8 @@ import pytest
 
 from napari_medkd.core.geometry import Geometry, Plane
 from napari_medkd.core.volume import Volume
+from napari_medkd.inference.looks import afar, averaged, joined, quarters
 from napari_medkd.inference.preprocess import Frame
-from napari_medkd.inference.looks import averaged, joined, quarters
 from napari_medkd.inference.sam_segmenter import SamSegmenter
 from napari_medkd.models.card import Preprocessing, Target
 from tests.batch.made import SIZE, BrightRuntime, bright_card, square
@@ -53,6 +53,50 @@ def test_what_fades_in_the_whole_slice_is_found():
     assert (found.masks[0] & truth).sum() > 0.7 * truth.sum()
     assert found.masks[0].sum() < 2 * truth.sum()
     assert found.logits.shape == (1, 2 * SIZE, 2 * SIZE) and found.frame.shape == (256, 200)
+
+
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+def test_from_afar_a_slice_takes_up_less_of_the_input_and_answers_in_its_own_pixels(fit):
+    whole = Frame((200, 150), Preprocessing(size=64, fit=fit))
+    first, second = afar(whole)
+    assert [max(one.fitted) for one in (whole, first, second)] == [64, 54, 45]
+    picture = np.full((200, 150, 3), 200, np.uint8)
+    seen = second.to_input(picture)[0, 0]
+    rows, columns = second.fitted
+    assert np.ptp(seen[:rows, :columns]) == 0 and not seen[rows:].any() and not seen[:, columns:].any()
+    logits = np.full((16, 16), -8, np.float32)
+    logits[: round(rows / 8), :16] = 8  # the upper half of what is seen
+    mask = second.to_mask(logits)
+    assert mask[:100].all() and not mask[114:].any()
+
+
+class Afar(BrightRuntime):
+    """Finds nothing that reaches the last rows or columns of its input."""
+
+    def decode(self, features, *asked):
+        logits, scores = super().decode(features, *asked)
+        filled = logits[:, -1].max() > 0
+        return (np.full_like(logits, -4) if filled else logits), scores
+
+
+def test_what_is_missed_where_it_fills_the_view_is_found_from_afar():
+    picture = np.full((128, 128), 255, np.uint8)
+    plain, far = (
+        SamSegmenter(bright_card(Target(name="polyp", afar=is_far)), Afar()) for is_far in (False, True)
+    )
+    (missed,) = plain.propose(plain.embed(image(picture), PLANE))
+    (found,) = far.propose(far.embed(image(picture), PLANE))
+    assert not missed.masks[0].any() and found.masks[0].mean() > 0.95
+    assert far.runtime.encoded == 3 and found.logits.shape == missed.logits.shape
+
+
+def test_looks_at_one_slice_count_the_same():
+    frame = Frame((200, 200), Preprocessing(size=64))
+    looks = [
+        (one, np.full((2, 16, 16), value))
+        for one, value in zip([frame, *afar(frame)], (6, -2, -1), strict=True)
+    ]
+    assert np.allclose(averaged(frame, looks, 16)[:, :14, :14], 1, atol=1e-4)
 
 
 def test_where_all_views_agree_their_answer_stays():

@@ -121,6 +121,11 @@ def test_a_model_of_kinds_heeds_every_click():
     picture = np.zeros((1, 64, 64), np.uint8)
     picture[0, 16:48, 16:48] = 255
     embedding = segmenter.embed(Volume.from_array(picture), PLANE)
+    own = segmenter.propose(embedding)[0].seen(0)
+    asked = segmenter.runtime.asked
+    kept = segmenter.predict(embedding, said((4, 4, True)), own)
+    assert segmenter.runtime.asked == asked and kept.masks[0][4, 4] and kept.masks[0][30, 30]
+    assert kept.modality == "skin" and not kept.joined
     answer = segmenter.predict(embedding, said((30, 30, False), (4, 4, True)))
-    assert segmenter.runtime.asked == 1
+    assert segmenter.runtime.asked == asked + 1
     assert not answer.masks[0][30, 30] and answer.masks[0][4, 4] and answer.masks[0][18, 18]

@@ -186,6 +186,7 @@ def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, d
     assert trained.card.outliner == "sharp"
     assert [target.outlined for target in trained.card.targets] == [False, True, True]
     assert [target.quarters for target in trained.card.targets] == [True, False, True]
+    assert [target.afar for target in trained.card.targets] == [False, False, True]
     assert trained.card.architecture.temperature == card.architecture.temperature
     assert trained.card.architecture.router_temperature == 1.7
 
