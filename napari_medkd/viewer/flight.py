@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_medkd.viewer.workspace import Workspace
 
 _SMALL, _LARGE = 0.03, 0.9  # of the canvas that an object must take up not to be brought nearer, or further
-_FITTING = 0.12  # that it takes up then
+_NEARER, _FURTHER = 0.12, 0.8  # that it takes up then
 _MIDST = 0.45  # of the canvas around its middle: an object that leaves it is moved to the middle
 
 
@@ -47,6 +47,7 @@ def _look_at(viewer: ViewerModel, low: NDArray[np.float64], high: NDArray[np.flo
     is_out_of_sight = bool((furthest * camera.zoom > _MIDST * canvas).any())
     is_ill_sized = not _SMALL <= share <= _LARGE
     if is_ill_sized:
-        camera.zoom = _FITTING * float((canvas / size).min())
+        wanted = _NEARER if share < _SMALL else _FURTHER
+        camera.zoom = wanted * float((canvas / size).min())
     if is_ill_sized or is_out_of_sight:
         camera.center = (*camera.center[:-2], *middle)

@@ -79,7 +79,7 @@ def test_views_show_as_much_of_the_picture_as_was_asked():
     assert max(whole) == pytest.approx(min(whole), abs=1e-3)  # nothing but the whole picture
     assert len({round(share, 3) for share in close}) > 16
     far = seen(whole=1, farthest=1.5)
-    assert max(far) <= max(whole) and min(far) >= min(whole) / 1.5**2 - 1e-3 and np.ptp(far) > 0.01
+    assert max(far) <= max(whole) and min(far) >= min(whole) / 1.5**2 - 2e-3 and np.ptp(far) > 0.01
     warped = seen(whole=1, warped=1)
     assert max(warped) - min(warped) > 0.01  # tilted, stretched, and so no longer all alike
 

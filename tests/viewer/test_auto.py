@@ -107,6 +107,18 @@ def test_choosing_flies_through_a_volume_and_all_are_accepted_at_once(window):
     assert not window.session.objects
 
 
+@pytest.mark.parametrize(("zoom", "wanted"), [(300, 0.8), (0.4, 0.12)])
+def test_what_is_too_large_or_too_small_to_be_judged_is_brought_to_a_good_size(window, zoom, wanted):
+    window.open(nuclei().data[2])
+    looked(window)
+    viewer = window.viewer
+    viewer.scene.camera.zoom = zoom
+    window.key(Qt.Key.Key_BracketRight)
+    rows, columns = window.session.suggestions.all[0].main.piece.pixels.shape
+    shares = np.array([rows, columns]) * viewer.scene.camera.zoom / np.array(viewer.canvas.size)
+    assert max(shares) == pytest.approx(wanted, rel=0.01)
+
+
 def test_all_open_images_are_looked_at_and_opened_one_after_the_other(make_napari_viewer, qtbot):
     window = Window(make_napari_viewer(show=True), qtbot, load=lambda *_: Seeing(PROMPTS))
     other = nuclei().data[2].copy()
