@@ -24,6 +24,7 @@ from napari_medkd.core.overlap import dice
 from napari_medkd.core.prompts import Prompt
 from napari_medkd.core.robot import next_click
 from napari_medkd.inference import load_segmenter
+from napari_medkd.inference.asking import ask
 from napari_medkd.session.prompting import answered, seen_logits
 from src_training.data import ImageMaskFolder
 from src_training.evaluation.statistics import estimate
@@ -88,7 +89,7 @@ def corrected(
         click = next_click(truth, shown.mask, shown.prompt.points)
         if click is not None:
             prompt = shown.prompt.with_point(click)
-            answer = clicked.predict(embedding, prompt, seen_logits(prompt, shown, clicked))
+            answer = ask(clicked, embedding, prompt, seen_logits(prompt, shown, clicked))
             shown = answered(prompt, answer, 0, None)
             heeded.append(bool(shown.mask[round(click.row), round(click.column)]) is click.positive)
         dices.append(dice(shown.mask, truth))

@@ -10,6 +10,7 @@ import numpy as np
 from napari_medkd.core.prompts import Prompt
 from napari_medkd.core.robot import noisy_click
 from napari_medkd.corrections import Correction, places
+from napari_medkd.inference.asking import ask
 from napari_medkd.learning.glance import glance, order
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _asked(
         if click is None:
             break
         prompt = Prompt(embedding.plane, points=(*prompt.points, click))
-        seen = segmenter.predict(embedding, prompt, seen.seen(0) if seen is not None else None)
+        seen = ask(segmenter, embedding, prompt, seen.seen(0) if seen is not None else None)
         mask = seen.masks[0]
         first = mask if number == 0 else first
     return prompt, first, mask

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 PROMPTS = frozenset({"box", "point", "scribble", "lasso", "mask"})
 
 
+def _logits(mask: np.ndarray) -> np.ndarray:
+    """Return a mask as the square logits of a network that sees the slice at its own size."""
+    rows, columns = mask.shape
+    logits = np.full((max(mask.shape),) * 2, -5, np.float32)
+    logits[:rows, :columns][mask] = 5
+    return logits
+
+
 class ThresholdSegmenter:
     """Answers with the bright pixels in the box, or the bright component under the clicks (3 candidates).
 
@@ -74,14 +82,14 @@ class ThresholdSegmenter:
         if prompt.edits is not None:
             candidates = [prompt.edits.apply(mask) for mask in candidates]
         scores = (0.9, 0.7, 0.5)[: len(candidates)]
-        logits = np.stack([np.where(mask, 5, -5).astype(np.float32) for mask in candidates])
+        logits = np.stack([_logits(mask) for mask in candidates])
         return Prediction(prompt, tuple(candidates), scores, logits, self.card.id, embedding.frame)
 
     def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
         self._fail()
         chosen_targets(self.card, modality)
         mask = embedding.features >= self.threshold
-        logits = np.where(mask, 5, -5).astype(np.float32)[np.newaxis]
+        logits = _logits(mask)[np.newaxis]
         prompt = Prompt(embedding.plane)
         return [Prediction(prompt, (mask,), (0.8,), logits, self.card.id, embedding.frame, ("bright",))]
 

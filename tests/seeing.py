@@ -48,7 +48,9 @@ class Seeing(ThresholdSegmenter):
         self, embedding: Embedding, prompt: Prompt, previous: object = None, *, quick: bool = False
     ) -> Prediction:
         answer = super().predict(embedding, prompt, previous, quick=quick)
-        return replace(answer, logits=np.stack([_padded(one, embedding) for one in answer.logits]))
+        rows, columns = embedding.frame.shape
+        seen = [_padded(one[:rows, :columns], embedding) for one in answer.logits]
+        return replace(answer, logits=np.stack(seen))
 
     def propose(self, embedding: Embedding, modality: str = "") -> list[Prediction]:
         self._fail()

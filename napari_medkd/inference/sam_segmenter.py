@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medkd.core.prompts import Prompt
-from napari_medkd.inference import automatic, looks, mirror, nudging, outlining, routing, zoom
+from napari_medkd.inference import automatic, looks, mirror, outlining, routing, zoom
 from napari_medkd.inference.feature_folder import name_of
 from napari_medkd.inference.preprocess import Frame
 from napari_medkd.inference.prompting import check_prompt, to_tokens
@@ -122,8 +122,6 @@ class SamSegmenter:
         that was not encoded before.
         """
         check_prompt(prompt, embedding.frame.shape, self._card)
-        if previous is not None and self._heeds_near(prompt, previous):
-            return self._nudged(prompt, previous)
         if embedding.views is None or not self._card.architecture.zoom:
             return self._answer(embedding, None, prompt, previous)
         if quick:
@@ -204,30 +202,6 @@ class SamSegmenter:
         anew = outlining.outlined(found, lambda prompt: outliner.predict(here, prompt))
         return automatic.at_threshold(anew, threshold)
 
-    def _heeds_near(self, prompt: Prompt, previous: Seen) -> bool:
-        """Tell whether a prompt changes a mask near what it says alone: all of a target, or an own find."""
-        is_own_find = bool(self._card.architecture.kinds) and bool(previous.modality)
-        return previous.is_local(prompt) or (is_own_find and prompt.only_marks)
-
-    def _nudged(self, prompt: Prompt, previous: Seen) -> Prediction:
-        """Change a mask, whoever made it, near the clicks alone."""
-        logits, frame = nudging.nudged(previous.logits, previous.frame, prompt), previous.frame
-        mask = frame.to_mask(logits)
-        if prompt.edits is not None:
-            mask = prompt.edits.apply(mask)
-        score = automatic.expected_overlap(automatic.seen(logits, frame))
-        return Prediction(
-            prompt,
-            (mask,),
-            (score,),
-            logits[None],
-            self._card.id,
-            frame,
-            (),
-            previous.modality,
-            previous.joined,
-        )
-
     def _closer(self, embedding: Embedding, prompt: Prompt, previous: Seen | None) -> Prediction:
         """Answer from where the object is seen well, looking for it first where nobody said where it ends."""
         shape = embedding.frame.shape
@@ -284,8 +258,6 @@ class SamSegmenter:
             logits, scores = logits[chosen], scores[chosen]
         if architecture.scores == "stability":
             scores = stability(logits)
-        if architecture.kinds:  # it was trained to find, and hardly heeds a click by itself
-            logits = np.stack([nudging.nudged(one, frame, prompt) for one in logits])
         order = np.argsort(-scores, kind="stable")
         masks = [frame.to_mask(logits[index]) for index in order]
         if prompt.edits is not None:

@@ -195,11 +195,13 @@ class Answers:
         previous: Seen | None,
         quick: bool = False,
     ) -> Prediction:
+        from napari_medkd.inference.asking import ask  # scikit-image: only once a model is there
+
         start = time.perf_counter()
         if prompt.is_empty:
             prediction = together(segmenter.propose(embedding))
         else:
-            prediction = segmenter.predict(embedding, prompt, previous, quick=quick)
+            prediction = ask(segmenter, embedding, prompt, previous, quick=quick)
         self.seconds = time.perf_counter() - start
         return prediction
 

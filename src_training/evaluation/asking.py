@@ -11,6 +11,7 @@ import numpy as np
 from napari_medkd.core.overlap import dice, iou
 from napari_medkd.core.prompts import Prompt
 from napari_medkd.core.robot import next_click, noisy_click
+from napari_medkd.inference.asking import ask
 from src_training.evaluation.report import Clicks
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Questioner:
         feeds_back = "mask" in self.segmenter.card.capabilities
         previous = seen.seen(0) if seen is not None and feeds_back else None
         start = time.perf_counter()
-        found = self.segmenter.predict(embedding, prompt, previous)
+        found = ask(self.segmenter, embedding, prompt, previous)
         self.watch.answer.append(time.perf_counter() - start)
         return found
 

@@ -4,23 +4,19 @@ import numpy as np
 import pytest
 
 from napari_medkd.core.geometry import Plane
-from napari_medkd.core.prompts import Box, Edits, Point, Prompt, Stroke
-from napari_medkd.core.volume import Volume
+from napari_medkd.core.prompts import Point, Prompt, Stroke
 from napari_medkd.inference.nudging import nudged
 from napari_medkd.inference.preprocess import Frame
-from napari_medkd.inference.sam_segmenter import SamSegmenter
-from napari_medkd.inference.segmenter import Seen
 from napari_medkd.inference.zoom import Crop
-from napari_medkd.models.card import Preprocessing, Target
-from tests.batch.made import BrightRuntime, bright_card
+from napari_medkd.models.card import Preprocessing
 
 PLANE = Plane(0, 0)
 SEEN = Preprocessing(size=64)
 WHOLE = Frame((128, 96), SEEN)
 
 
-def said(*points: tuple[float, float, bool], strokes=(), **more) -> Prompt:
-    return Prompt(PLANE, tuple(Point(*one) for one in points), scribbles=tuple(strokes), **more)
+def said(*points: tuple[float, float, bool], strokes=()) -> Prompt:
+    return Prompt(PLANE, tuple(Point(*one) for one in points), scribbles=tuple(strokes))
 
 
 def tree() -> np.ndarray:
@@ -72,60 +68,3 @@ def test_of_a_thick_object_a_click_takes_more():
 def test_a_click_outside_the_view_says_nothing_about_it():
     frame = Frame((300, 400), SEEN, Crop(20, 40, 148, 136))
     assert np.array_equal(nudged(tree(), frame, said((200, 300, True))), tree())
-
-
-class Counting(BrightRuntime):
-    asked = 0
-
-    def decode(self, *said):
-        self.asked += 1
-        return super().decode(*said)
-
-
-def make(card) -> SamSegmenter:
-    takes = {"capabilities": card.capabilities | {"point", "box", "mask"}}
-    return SamSegmenter(card.model_copy(update=takes), Counting())
-
-
-def test_a_tree_that_another_model_found_is_changed_where_the_click_is_and_no_network_is_asked():
-    segmenter = make(bright_card())
-    embedding = segmenter.embed(Volume.from_array(np.zeros((1, 128, 96), np.uint8)), PLANE)
-    previous = Seen(tree(), WHOLE, "fundus", joined=True)
-    painted = Edits.none((128, 96)).with_stroke(np.eye(128, 96) > 0, True)
-    answer = segmenter.predict(embedding, said((40.5, 44, True), edits=painted), previous)
-    assert segmenter.runtime.asked == 0 and answer.joined and answer.modality == "fundus"
-    assert answer.masks[0][40, 44] and answer.masks[0][40, :38].all() and answer.masks[0][100 - 10, 90]
-    assert answer.model_id == segmenter.card.id and 0 < answer.scores[0] <= 1
-    again = segmenter.predict(embedding, said((40.5, 44, True), (40.5, 10, False)), answer.seen(0))
-    assert not again.masks[0][40, 10] and again.masks[0][40, 44]
-
-
-@pytest.mark.parametrize("joined", [True, False])
-def test_a_box_and_other_objects_go_to_the_network(joined):
-    segmenter = make(bright_card())
-    embedding = segmenter.embed(Volume.from_array(np.zeros((1, 128, 96), np.uint8)), PLANE)
-    prompt = said((40, 44, True), box=Box(10, 10, 60, 60) if joined else None)
-    answer = segmenter.predict(embedding, prompt, Seen(tree(), WHOLE, joined=joined))
-    assert segmenter.runtime.asked > 0 and not answer.joined
-
-
-def test_a_model_of_kinds_heeds_every_click():
-    class Routed(Counting):
-        def encode(self, image):
-            return (*super().encode(image), np.zeros((1, 1), np.float32))
-
-    card = bright_card(Target(name="lesion", modality="skin"))
-    architecture = card.architecture.model_copy(update={"kinds": ("skin",), "masks": "one"})
-    segmenter = make(card.model_copy(update={"architecture": architecture}))
-    segmenter._runtime = Routed()
-    picture = np.zeros((1, 64, 64), np.uint8)
-    picture[0, 16:48, 16:48] = 255
-    embedding = segmenter.embed(Volume.from_array(picture), PLANE)
-    own = segmenter.propose(embedding)[0].seen(0)
-    asked = segmenter.runtime.asked
-    kept = segmenter.predict(embedding, said((4, 4, True)), own)
-    assert segmenter.runtime.asked == asked and kept.masks[0][4, 4] and kept.masks[0][30, 30]
-    assert kept.modality == "skin" and not kept.joined
-    answer = segmenter.predict(embedding, said((30, 30, False), (4, 4, True)))
-    assert segmenter.runtime.asked == asked + 1
-    assert not answer.masks[0][30, 30] and answer.masks[0][4, 4] and answer.masks[0][18, 18]

@@ -207,18 +207,21 @@ def test_a_target_in_one_stays_but_for_where_a_click_is():
     session.look(looker=Seeing(targets=(Target(name="vessel", joined=True),)))
     session.suggestions.cut(Cut(threshold=0.9))
     session.take_up(keys(session)[0])
-    mask, click = session.proposal.mask, Point(36, 12)
-    session.set_prompt(Prompt(PLANE, (click,)))
-    seen = session.segmenter.previous[-1]
-    assert seen.joined
-    np.testing.assert_array_equal(seen.frame.to_mask(seen.logits), mask, "as it was cut")
-    assert (seen.logits > -2).sum() > mask.sum(), "what was nearly found is still there to be clicked"
-    session.undo()
-    session.set_prompt(Prompt(PLANE, (Point(5, 5),)))
-    assert session.segmenter.previous[-1].joined, "undone, it is still all of a target"
-    session.undo()
-    session.set_prompt(Prompt(PLANE, (click,), Box(28, 4, 44, 20)))
-    assert session.segmenter.previous[-1] is None
+    mask, faint = session.proposal.mask, Point(36, 12)  # a disc that was left out at that threshold
+    assert not mask[36, 12]
+    for _ in range(2):
+        session.set_prompt(Prompt(PLANE, (faint,)))
+        found = session.proposal.mask
+        assert found[34:39, 10:15].all() and not found[36, 30], "what was nearly found is there to be clicked"
+        assert np.array_equal(found[:24], mask[:24]) and np.array_equal(found[:, 30:], mask[:, 30:])
+        assert not session.segmenter.asked, "no network is asked"
+        session.set_prompt(Prompt(PLANE, (faint, Point(12, 12, False))))
+        assert not session.proposal.mask[12, 12] and session.proposal.mask[30, 44]
+        session.undo()
+        session.undo()
+        assert np.array_equal(session.proposal.mask, mask), "undone, it is still all of a target"
+    session.set_prompt(Prompt(PLANE, (faint,), Box(28, 4, 44, 20)))
+    assert session.segmenter.previous == [None]
 
 
 def test_a_part_of_a_target_in_one_is_corrected_as_any_object():
@@ -289,7 +292,7 @@ def test_the_router_says_what_kind_of_image_it_is_and_is_overridden():
     assert session.suggestions.review.modality == "microscopy"
     session.take_up(keys(session)[0])
     session.set_prompt(Prompt(PLANE, (Point(36, 12),)))
-    assert session.segmenter.previous[-1].modality == "microscopy", "a click keeps to the kind that was said"
+    assert session.proposal.prediction.modality == "microscopy", "a click keeps to the kind that was said"
 
 
 def test_other_images_wait_for_being_opened(session):
