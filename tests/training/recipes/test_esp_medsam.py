@@ -173,7 +173,14 @@ def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, d
     ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
     xray = made(tmp_path / "chests", "xray", "lungs")
     trained = start(
-        tmp_path / "run", [xray], base=card.id, view=64, corrections=0.5, outlined=["xray"], quarters=["xray"]
+        tmp_path / "run",
+        [xray],
+        base=card.id,
+        view=64,
+        corrections=0.5,
+        outlined=["xray"],
+        quarters=["xray"],
+        afar=["xray"],
     )
     assert trained is not None and trained.card.architecture.kinds == ("fundus", "ultrasound", "xray")
     old, new = before.state_dict(), trained.model.state_dict()
