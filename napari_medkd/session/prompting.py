@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_medkd.errors import GeometryMismatch, InvalidPrompt
 from napari_medkd.inference.automatic import chosen_targets
+from napari_medkd.inference.thin import as_it_is, is_thin
 from napari_medkd.inference.volumetric import seen_of
 from napari_medkd.session.state import PendingProposal, Proposal
 
@@ -121,13 +122,16 @@ def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) ->
     The model's own answer, not where a prompt was moved or taken away: the old mask would still say it. Where
     nobody prompted (a slice that was found from its neighbours, what another model found by itself), the mask
     is all that says which object is meant, but for a box, which says it better. A target found as one
-    object stays, whoever found it, but for where a click says something.
+    object stays, whoever found it, but for where a click says something; and so does a thin, branched mask
+    that nobody prompted for, such as a tree of vessels that was accepted and is open again.
     """
     found = shown.prediction if shown is not None else None
     if shown is not None and found is not None and shown.plane == prompt.plane:
         seen = found.seen(shown.choice)
         if seen.is_local(prompt):
             return seen
+    if shown is not None and _is_unprompted(shown) and prompt.only_marks and is_thin(shown.mask):
+        return as_it_is(shown.mask)
     if shown is None or "mask" not in segmenter.card.capabilities or not _adds_only(shown.prompt, prompt):
         return None
     if shown.prediction is not None and shown.prediction.model_id == segmenter.card.id:

@@ -7,6 +7,7 @@ import pytest
 
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.prompts import Box, Point, Prompt
+from napari_medkd.core.volume import Volume
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.models.card import Target
 from napari_medkd.session.cutting import Cut
@@ -222,6 +223,26 @@ def test_a_target_in_one_stays_but_for_where_a_click_is():
         assert np.array_equal(session.proposal.mask, mask), "undone, it is still all of a target"
     session.set_prompt(Prompt(PLANE, (faint,), Box(28, 4, 44, 20)))
     assert session.segmenter.previous == [None]
+
+
+def test_a_tree_that_was_accepted_and_is_opened_again_stays_but_for_where_a_click_is():
+    picture = np.full((1, 48, 64), 20, np.uint8)
+    picture[0, 24, 2:62] = picture[0, 10:24, 30] = 220
+    session = Session(SyncWorker())
+    session.set_segmenter(ThresholdSegmenter())
+    session.open(Volume.from_array(picture))
+    session.set_plane(Plane(0, 0))
+    session.look(looker=Seeing(targets=(Target(name="vessel", joined=True),)))
+    session.accept(keys(session))
+    session.reopen((0, 24, 50))
+    vessels = session.proposal.mask
+    session.set_prompt(Prompt(Plane(0, 0), (Point(40, 50),)))
+    found = session.proposal.mask
+    assert vessels.sum() > 60 and found[40, 50] and not session.segmenter.asked
+    rows, columns = np.nonzero(found != vessels)
+    assert (np.hypot(rows - 40, columns - 50) < 5).all()
+    session.set_prompt(Prompt(Plane(0, 0), (Point(40, 50), Point(24, 10, False))))
+    assert not session.proposal.mask[24, 10] and session.proposal.mask[24, 30:60].all()
 
 
 def test_a_part_of_a_target_in_one_is_corrected_as_any_object():
