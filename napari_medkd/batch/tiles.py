@@ -1,8 +1,8 @@
 """Slices too large for one look: overlapping tiles, blended where their logits are small.
 
 A tile's logits are a few hundred pixels wide whatever its size, and tiles lie on that coarse grid. So the
-blended logits of a slice of 20,000 × 20,000 pixels take a few megabytes, and only the mask is as large as the
-slice.
+blended logits of a slice of 20,000 × 20,000 pixels take some tens of megabytes, and only the mask is as large
+as the slice.
 """
 
 from __future__ import annotations
