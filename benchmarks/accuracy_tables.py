@@ -112,6 +112,11 @@ def _interval(figures: Figures) -> str:
     one = figures.get("dice")
     if one is None:
         return str(figures.get("unanswered", "–"))
+    return interval(one)
+
+
+def interval(one: Figures) -> str:
+    """Write a mean with its interval; a single case has none."""
     if one["low"] is None:
         return _text(one["mean"])
     return f"{_text(one['mean'])} [{_text(one['low'])}, {_text(one['high'])}]"

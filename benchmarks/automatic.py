@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.accuracy_tables import interval
 from benchmarks.measuring import machine, summary
 from napari_medkd.core.geometry import Plane
 from napari_medkd.inference import load_segmenter
@@ -151,13 +152,9 @@ def _speed(model: Segmenter, folder: ImageMaskFolder, side: int = 1024, repeats:
 def _line(one: Figures) -> str:
     """Say one set in a line."""
     asked = [who for who in ("automatic", "clicked once", "U-Net") if who in one]
-    parts = [f"{who} {_interval(one[who]['dice'])} HD95 {one[who]['hd95']['mean']:.1f}" for who in asked]
+    parts = [f"{who} {interval(one[who]['dice'])} HD95 {one[who]['hd95']['mean']:.1f}" for who in asked]
     goal = f" (goal {one['goal']})" if one["goal"] else ""
     return f"{', '.join(parts)}{goal}, kind right {one['routed']['right']} of {one['routed']['cases']}"
-
-
-def _interval(figure: dict[str, float]) -> str:
-    return f"{figure['mean']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
 def _parser() -> argparse.ArgumentParser:

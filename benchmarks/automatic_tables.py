@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.accuracy_tables import table
+from benchmarks.accuracy_tables import interval, table
 
 Figures = dict[str, Any]
 ASKED = ("automatic", "clicked once", "U-Net")
@@ -63,5 +63,5 @@ def _dice(figures: Figures | None, goal: float | None) -> str:
     if figures is None:
         return "–"
     one = figures["dice"]
-    text = f"{one['mean']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+    text = interval(one)
     return text if goal is None or one["mean"] >= goal else f"*{text}*"

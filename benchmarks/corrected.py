@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.accuracy_tables import table
+from benchmarks.accuracy_tables import interval, table
 from benchmarks.measuring import machine
 from napari_medkd.core.geometry import Plane
 from napari_medkd.core.overlap import dice
@@ -101,20 +101,16 @@ def page(report: Figures) -> str:
     rows = []
     for name, one in report["sets"].items():
         first = one["itself"]["dice"][0]
-        cells = [f"{name} ({one['itself']['cases']})", _interval(first)]
+        cells = [f"{name} ({one['itself']['cases']})", interval(first)]
         for who in ("itself", "clicked"):
             own = one[who]
-            cells += [_interval(own["dice"][1]), _interval(own["dice"][CLICKS])]
+            cells += [interval(own["dice"][1]), interval(own["dice"][CLICKS])]
             cells.append(f"{own['heeded']} of {own['clicks']}")
         rows.append(cells)
     titles = ["set (images)", f"{report['model']} found"]
     for who in (report["model"], report["clicked"]):
         titles += [f"{who}, 1 click", f"{CLICKS} clicks", "heeded"]
     return table(titles, rows) + f"\n\nMean Dice [95 % interval] on the {report['split']} splits."
-
-
-def _interval(one: dict[str, float]) -> str:
-    return f"{one['mean']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
 
 
 def _parser() -> argparse.ArgumentParser:

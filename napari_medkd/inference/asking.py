@@ -51,15 +51,20 @@ def _is_local(segmenter: Segmenter, prompt: Prompt, previous: Seen) -> bool:
 
 
 def _changed(segmenter: Segmenter, prompt: Prompt, previous: Seen) -> Prediction:
-    """Change a mask, whoever made it, near the clicks and the strokes."""
+    """Change a mask, whoever made it, near the clicks and the strokes.
+
+    All that was found of a target is kept as it was found, so that a click can be moved or taken away again.
+    """
     frame = previous.frame
     logits = nudged(previous.logits, frame, prompt)
     mask = frame.to_mask(logits)
     if prompt.edits is not None:
         mask = prompt.edits.apply(mask)
     score = automatic.expected_overlap(automatic.seen(logits, frame))
-    kept = previous.modality, previous.joined
-    return Prediction(prompt, (mask,), (score,), logits[None], segmenter.card.id, frame, (), *kept)
+    card = segmenter.card
+    kind = previous.modality if previous.modality in card.architecture.kinds else ""
+    kept = previous.logits if previous.joined else logits
+    return Prediction(prompt, (mask,), (score,), kept[None], card.id, frame, (), kind, previous.joined)
 
 
 def _heeding(answer: Prediction) -> Prediction:

@@ -74,6 +74,7 @@ def together(predictions: Sequence[Prediction]) -> Prediction:
         scores=tuple(one.scores[0] for one in order),
         logits=np.stack([one.logits[0] for one in order]),
         names=tuple(one.names[0] for one in order),
+        joined=all(one.joined for one in order),
     )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _HEEDED = 1.0  # log odds at a click, at least: a probability of 0.73
 _REACH = 2.0  # times half the width of the object where it is thickest
 _NEAR, _FAR = 0.02, 0.08  # of the view's longer side, between which the reach lies
+_ENDS = 5.0  # reaches from a click at which nothing is changed any more
+_LOOKED_AT = 512  # logits of a side are enough to tell how thick an object is
 _LEAST = 0.4  # logits: two clicks in one of them cannot both be heeded
 _ROUNDS = 3  # a later click may undo what an earlier one did
 
@@ -40,7 +42,7 @@ def nudged(logits: NDArray[np.float32], frame: Frame, prompt: Prompt) -> NDArray
         for place, sign, reach in zip(places, signs, reaches, strict=True):
             lacking = _HEEDED - sign * _at(heeded, place)
             if lacking > 0:
-                heeded += sign * lacking * _bell(len(logits), place, reach)
+                _add(heeded, place, reach, sign * lacking)
     return heeded
 
 
@@ -63,15 +65,27 @@ def _room(places: NDArray[np.float64], signs: NDArray[np.int_]) -> NDArray[np.fl
 def _reach(logits: NDArray[np.float32], frame: Frame) -> float:
     """Return how far a click is heard, in logits."""
     longer = max(frame.fitted) * len(logits) / frame.preprocessing.size
-    thick = float(ndimage.distance_transform_edt(np.pad(logits > 0, 1)).max())
+    step = -(-len(logits) // _LOOKED_AT)
+    inside = np.pad(logits[::step, ::step] > 0, 1)
+    thick = step * float(ndimage.distance_transform_edt(inside).max())
     return float(np.clip(_REACH * thick, _NEAR * longer, _FAR * longer))
 
 
 def _at(logits: NDArray[np.float32], place: NDArray[np.float64]) -> float:
-    return float(ndimage.map_coordinates(logits, place[:, None], order=1)[0])
+    """Return the log odds between (side, side) logits, as they are interpolated."""
+    first = np.clip(place.astype(int), 0, len(logits) - 2)
+    down, across = place - first
+    around = logits[first[0] : first[0] + 2, first[1] : first[1] + 2]
+    return float(np.array([1 - down, down]) @ around @ np.array([1 - across, across]))
 
 
-def _bell(side: int, place: NDArray[np.float64], reach: float) -> NDArray[np.float32]:
-    """Return (side, side) weights: 1 at a place, falling like a bell of width `reach`."""
-    rows, columns = (np.exp(-0.5 * ((np.arange(side) - centre) / reach) ** 2) for centre in place)
-    return np.outer(rows, columns).astype(np.float32)
+def _add(logits: NDArray[np.float32], place: NDArray[np.float64], reach: float, most: float) -> None:
+    """Add `most` at a place, and less and less around it like a bell of width `reach`; beyond it nothing."""
+    starts = np.clip(np.floor(place - _ENDS * reach), 0, None).astype(int)
+    stops = np.clip(np.ceil(place + _ENDS * reach) + 1, None, len(logits)).astype(int)
+    rows, columns = (
+        np.exp(-0.5 * ((np.arange(start, stop) - centre) / reach) ** 2)
+        for start, stop, centre in zip(starts, stops, place, strict=True)
+    )
+    near = slice(starts[0], stops[0]), slice(starts[1], stops[1])
+    logits[near] += (most * np.outer(rows, columns)).astype(np.float32)

@@ -95,7 +95,8 @@ class Prediction:
     scores : tuple of float
         Predicted intersection over union of each, 0 to 1.
     logits : ndarray (candidates, h, h) float32
-        The raw answers in the network's frame, for the next round's mask prompt and for thresholds.
+        The raw answers in the network's frame, for the next round's mask prompt and for thresholds. Of a
+        `joined` target as it was found, before any click.
     model_id : str
         Who answered.
     frame : Frame

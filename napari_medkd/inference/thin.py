@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _THIN = 0.025  # of its extent: half the width of a thin thing where it is thickest
 _LOOKED_AT = 512  # pixels of a mask's longer side are enough to tell
-_FINEST, _COARSEST = 2048, 32  # pixels of a slice's longer side that are told apart
+_FINEST, _COARSEST = 4096, 32  # pixels of a slice's longer side that are told apart
 # Log odds of the mask. They are high so that a click brings in a spot that is about as wide as the thing is:
 # nothing is known of what was nearly found.
 _CERTAIN = 16.0
@@ -43,5 +43,10 @@ def as_it_is(mask: NDArray[np.bool_]) -> Seen:
     """Return a (rows, columns) mask as what a click changes where the click is, and nowhere else."""
     side = int(np.clip(max(mask.shape), _COARSEST, _FINEST))
     frame = Frame((mask.shape[0], mask.shape[1]), Preprocessing(size=side))
-    share = frame.to_low_resolution(mask, side)
-    return Seen(np.asarray(_CERTAIN * (2 * share - 1), np.float32), frame, joined=True)
+    if side == max(mask.shape):  # nothing is scaled, and much is saved
+        logits = np.full((side, side), -_CERTAIN, np.float32)
+        logits[: mask.shape[0], : mask.shape[1]][mask] = _CERTAIN
+    else:
+        share = frame.to_low_resolution(mask, side)
+        logits = np.asarray(_CERTAIN * (2 * share - 1), np.float32)
+    return Seen(logits, frame, joined=True)

@@ -176,7 +176,10 @@ def own_mask(proposal: Proposal) -> NDArray[np.bool_] | None:
         return None
     if answer.prompt.edits is None:
         return answer.masks[proposal.choice]
-    return answer.frame.to_mask(answer.logits[proposal.choice])
+    from napari_medkd.inference.nudging import nudged  # scikit-image: a model is there
+
+    logits = answer.logits[proposal.choice]
+    return answer.frame.to_mask(nudged(logits, answer.frame, answer.prompt) if answer.joined else logits)
 
 
 def _corrections(step: Step, after: bool) -> set[str]:

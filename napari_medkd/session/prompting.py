@@ -125,13 +125,12 @@ def seen_logits(prompt: Prompt, shown: Proposal | None, segmenter: Segmenter) ->
     object stays, whoever found it, but for where a click says something; and so does a thin, branched mask
     that nobody prompted for, such as a tree of vessels that was accepted and is open again.
     """
-    found = shown.prediction if shown is not None else None
-    if shown is not None and found is not None and shown.plane == prompt.plane:
-        seen = found.seen(shown.choice)
-        if seen.is_local(prompt):
+    if shown is not None and shown.plane == prompt.plane:
+        seen = shown.prediction.seen(shown.choice) if shown.prediction is not None else None
+        if seen is not None and seen.is_local(prompt):
             return seen
-    if shown is not None and _is_unprompted(shown) and prompt.only_marks and is_thin(shown.mask):
-        return as_it_is(shown.mask)
+        if prompt.only_marks and _is_open_again(shown) and is_thin(shown.mask):
+            return as_it_is(shown.mask)
     if shown is None or "mask" not in segmenter.card.capabilities or not _adds_only(shown.prompt, prompt):
         return None
     if shown.prediction is not None and shown.prediction.model_id == segmenter.card.id:
@@ -145,6 +144,11 @@ def _is_unprompted(shown: Proposal) -> bool:
     if shown.prediction is None:
         return shown.stack is not None or shown.prompt.is_empty
     return not needs_model(shown.prompt)
+
+
+def _is_open_again(shown: Proposal) -> bool:
+    """Tell whether it is an object of one slice that was committed and that nobody had prompted for."""
+    return shown.prediction is None and shown.stack is None and shown.prompt.is_empty
 
 
 def _adds_only(old: Prompt, prompt: Prompt) -> bool:

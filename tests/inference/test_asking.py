@@ -48,11 +48,16 @@ def test_a_tree_that_another_model_found_is_changed_where_the_click_is_and_no_ne
     previous = Seen(tree(), WHOLE, "fundus", joined=True)
     painted = Edits.none((128, 96)).with_stroke(np.eye(128, 96) > 0, True)
     answer = ask(segmenter, embedding, said((40.5, 44, True), edits=painted), previous)
-    assert segmenter.runtime.asked == 0 and answer.joined and answer.modality == "fundus"
+    assert segmenter.runtime.asked == 0 and answer.joined
     assert answer.masks[0][40, 44] and answer.masks[0][40, :38].all() and answer.masks[0][100 - 10, 90]
     assert answer.model_id == segmenter.card.id and 0 < answer.scores[0] <= 1
     again = ask(segmenter, embedding, said((40.5, 44, True), (40.5, 10, False)), answer.seen(0))
     assert not again.masks[0][40, 10] and again.masks[0][40, 44]
+    moved = ask(segmenter, embedding, said((60, 60, True)), again.seen(0))
+    assert moved.masks[0][60, 60] and moved.masks[0][40, 10] and not moved.masks[0][40, 44], "as it was found"
+    assert moved.modality == "", "a model without kinds has no use for another's"
+    boxed = ask(segmenter, embedding, said((60, 60, True), box=Box(10, 10, 60, 60)), moved.seen(0))
+    assert segmenter.runtime.asked > 0 and not boxed.joined
 
 
 @pytest.mark.parametrize("joined", [True, False])

@@ -150,6 +150,9 @@ def test_candidates_are_what_was_found_surest_first(volume):
     assert joined.scores[0] > joined.scores[1] and not joined.masks[2].any()
     assert joined.logits.shape == (3, 16, 16)
     np.testing.assert_array_equal(joined.logits[1], found[1].logits[0])
+    tree = propose(make((TARGETS[0], Target(name="vessel", joined=True))), volume)
+    assert [one.joined for one in tree] == [False, True]
+    assert not together(tree).joined and together(tree[1:]).joined, "candidates are of one sort"
 
 
 def test_a_model_that_needs_a_prompt_proposes_nothing(volume):

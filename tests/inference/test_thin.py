@@ -38,6 +38,18 @@ def test_a_mask_is_kept_to_the_pixel(shape):
     assert seen.joined and np.array_equal(seen.frame.to_mask(seen.logits), mask)
 
 
+def test_a_mask_that_is_too_large_for_that_is_kept_but_for_its_edges():
+    mask = np.zeros((60, 5000), bool)
+    mask[20:26, :4990] = True
+    seen = as_it_is(mask)
+    kept = seen.frame.to_mask(seen.logits)
+    assert (
+        len(seen.logits) == 4096
+        and (kept & mask).sum() > 0.8 * mask.sum()
+        and not (kept & ~mask).sum() > 5000
+    )
+
+
 def test_a_click_brings_in_a_spot_and_takes_one_away():
     mask = tree((400, 300))
     seen = as_it_is(mask)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,10 @@ from napari_medkd.core.prompts import Box, Point, Prompt
 from napari_medkd.core.volume import Volume
 from napari_medkd.errors import InvalidPrompt
 from napari_medkd.models.card import Target
+from napari_medkd.session.collecting import own_mask
 from napari_medkd.session.cutting import Cut
 from napari_medkd.session.looking import Place
+from napari_medkd.session.prompting import seen_logits
 from napari_medkd.session.session import Session
 from napari_medkd.session.state import LockedClass, OverlapConflict, OverlapRule, Pending, PendingProposal
 from napari_medkd.session.suggestion import Status
@@ -221,8 +225,16 @@ def test_a_target_in_one_stays_but_for_where_a_click_is():
         session.undo()
         session.undo()
         assert np.array_equal(session.proposal.mask, mask), "undone, it is still all of a target"
+    session.set_prompt(Prompt(PLANE, (faint,)))
+    session.set_prompt(Prompt(PLANE, (Point(5, 50),)))  # it is dragged elsewhere
+    assert not session.proposal.mask[36, 12] and session.proposal.mask[5, 50]
+    painted = np.zeros((48, 64), bool)
+    painted[0, :5] = True
+    session.paint(painted, True)
+    said = own_mask(session.proposal)
+    assert said[5, 50] and not said[0, :5].any(), "what was said without the brush"
     session.set_prompt(Prompt(PLANE, (faint,), Box(28, 4, 44, 20)))
-    assert session.segmenter.previous == [None]
+    assert len(session.segmenter.asked) == 1
 
 
 def test_a_tree_that_was_accepted_and_is_opened_again_stays_but_for_where_a_click_is():
@@ -243,6 +255,9 @@ def test_a_tree_that_was_accepted_and_is_opened_again_stays_but_for_where_a_clic
     assert (np.hypot(rows - 40, columns - 50) < 5).all()
     session.set_prompt(Prompt(Plane(0, 0), (Point(40, 50), Point(24, 10, False))))
     assert not session.proposal.mask[24, 10] and session.proposal.mask[24, 30:60].all()
+    elsewhere = replace(session.proposal, prompt=Prompt(Plane(0, 0)), prediction=None)
+    click = Prompt(Plane(0, 1), (Point(24, 30),))
+    assert seen_logits(click, elsewhere, session.segmenter) is None, "another slice"
 
 
 def test_a_part_of_a_target_in_one_is_corrected_as_any_object():

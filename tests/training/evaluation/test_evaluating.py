@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,18 @@ def run(folder, prompts="box", segmenter=None, limit=None, **options):
         Question(prompts, **options),
         limit,
     )
+
+
+def test_clicks_are_heeded_as_in_a_session(discs):
+    class Deaf(ThresholdSegmenter):
+        """Answers every click with the object under the first one."""
+
+        def predict(self, embedding, prompt, previous=None, *, quick=False):
+            first = Prompt(prompt.plane, points=prompt.points[:1])
+            return replace(super().predict(embedding, first, previous, quick=quick), prompt=prompt)
+
+    third = run(discs, "click", Deaf(), cap=6).rows[2]
+    assert third.clicks.dice[0] < third.clicks.dice[-1] and len(third.clicks.dice) > 1
 
 
 def test_boxes_are_answered_object_by_object(discs):
