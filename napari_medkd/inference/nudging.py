@@ -36,13 +36,17 @@ def nudged(logits: NDArray[np.float32], frame: Frame, prompt: Prompt) -> NDArray
     Where they do already, nothing is changed.
     """
     places, signs = _places(frame, prompt, len(logits))
-    reaches = np.minimum(_reach(logits, frame), _room(places, signs))
+    reach, apart = _reach(logits, frame), _apart(places, signs)
     heeded = logits.astype(np.float32)
-    for _ in range(_ROUNDS):
-        for place, sign, reach in zip(places, signs, reaches, strict=True):
+    for number in range(_ROUNDS):
+        # At first each click keeps away from earlier ones alone: what these brought is not taken back by it.
+        # Then whatever was undone after all is mended, ever more narrowly.
+        others = np.where(np.tri(len(places), k=-1), apart, np.inf) if number == 0 else apart
+        room = np.maximum(others.min(axis=1, initial=np.inf) / (2 + 2 * number), _LEAST)
+        for place, sign, width in zip(places, signs, np.minimum(reach, room), strict=True):
             lacking = _HEEDED - sign * _at(heeded, place)
             if lacking > 0:
-                _add(heeded, place, reach, sign * lacking)
+                _add(heeded, place, width, sign * lacking)
     return heeded
 
 
@@ -55,11 +59,11 @@ def _places(frame: Frame, prompt: Prompt, side: int) -> tuple[NDArray[np.float64
     return np.clip(cells, 0, side - 1), np.array(signs, np.int_)
 
 
-def _room(places: NDArray[np.float64], signs: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Return half the way from each click to the next one that says the opposite, in logits."""
-    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+def _apart(places: NDArray[np.float64], signs: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Return (N, N) how far each click is from each that says the opposite, in logits; else infinite."""
+    apart: NDArray[np.float64] = np.linalg.norm(places[:, None] - places[None], axis=2)
     apart[signs[:, None] == signs[None]] = np.inf
-    return np.asarray(np.maximum(apart.min(axis=1, initial=np.inf) / 2, _LEAST))
+    return apart
 
 
 def _reach(logits: NDArray[np.float32], frame: Frame) -> float:

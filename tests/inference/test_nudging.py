@@ -57,6 +57,17 @@ def test_a_stroke_is_heeded_all_along_and_a_later_click_undoes_no_earlier_one():
     assert WHOLE.to_mask(close)[60, 50] and not WHOLE.to_mask(close)[62, 52]
 
 
+def test_a_click_beside_another_takes_back_no_more_than_what_is_near_it():
+    first = (40.5, 50, True)
+    before, after = (
+        WHOLE.to_mask(nudged(tree(), WHOLE, said(first, *more))) for more in ((), ((40.5, 60, False),))
+    )
+    rows, columns = np.nonzero(before != after)
+    assert not after[40, 60] and after[40, 50]
+    assert np.hypot(rows - 40.5, columns - 60).max() < 10 and (after & ~WHOLE.to_mask(tree())).any()
+    assert np.array_equal(before[:, :50], after[:, :50])
+
+
 def test_of_a_thick_object_a_click_takes_more():
     disc = np.full((64, 64), -4, np.float32)
     disc[8:40, 8:40] = 4
