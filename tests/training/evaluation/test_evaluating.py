@@ -46,7 +46,7 @@ def test_clicks_are_heeded_as_in_a_session(discs):
             return replace(super().predict(embedding, first, previous, quick=quick), prompt=prompt)
 
     third = run(discs, "click", Deaf(), cap=6).rows[2]
-    assert third.clicks.dice[0] < third.clicks.dice[-1] and len(third.clicks.dice) > 1
+    assert len(set(third.clicks.dice)) == 6, "by itself it would answer the same six times"
 
 
 def test_boxes_are_answered_object_by_object(discs):
