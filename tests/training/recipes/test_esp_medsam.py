@@ -216,6 +216,33 @@ def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
     assert trained.card.training_data[:2] == said
 
 
+def test_a_base_can_be_gone_on_from_with_another_backbone(tmp_path, data):
+    card = make_card(("fundus", "ultrasound"), finer=True)
+    before = make_model(card)
+    write_state(before.state_dict(), tmp_path / "model.safetensors")
+    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    wider = "mobilenetv4_conv_small_050"
+    trained = start(tmp_path / "run", data, base=card.id, view=64, statistics="kept", backbone=wider)
+    assert trained is not None
+    assert trained.card.architecture.encoder_options["trunk_options"]["backbone"] == wider
+    assert trained.card.architecture.grid == card.architecture.grid
+    old, new = before.state_dict(), trained.model.state_dict()
+    kept = [name for name in old if "running_" in name and "trunk.backbone" not in name]
+    assert kept and all(torch.equal(old[name], new[name]) for name in kept), "all else begins as it was"
+    assert any(old[name].shape != new[name].shape for name in old if "trunk.backbone" in name)
+    told = [event.message for event in EventReader(tmp_path / "run").read() if event.kind == "warning"]
+    assert any(wider in message and "from chance" in message for message in told)
+
+
+def test_a_kind_is_not_added_to_another_backbone(tmp_path, data):
+    card = make_card(("fundus", "ultrasound"), finer=True)
+    write_state(make_model(card).state_dict(), tmp_path / "model.safetensors")
+    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    xray = made(tmp_path / "chests", "xray", "lungs")
+    with pytest.raises(InvalidSetting, match="as it is, with mobilenetv4_conv_small_035"):
+        start(tmp_path / "run", [xray], base=card.id, view=64, backbone="mobilenetv4_conv_small_050")
+
+
 def test_the_card_says_how_sure_the_router_may_be_taken_to_be(tmp_path, data, monkeypatch):
     def trained(name: str, temperature: float) -> Trained:
         monkeypatch.setattr(
@@ -239,6 +266,7 @@ def test_the_card_says_how_sure_the_router_may_be_taken_to_be(tmp_path, data, mo
         ("small-teacher", {"often": {"nowhere": 2.0}}, "nowhere, which is none of the data folders"),
         ("", {"statistics": "kept"}, "no statistics to keep"),
         ("small-teacher", {"statistics": "kept"}, "no statistics to keep"),
+        ("vit", {}, "has a TinyViT; a backbone cannot"),
     ],
 )
 def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options, sentence):
@@ -246,6 +274,10 @@ def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options
         card = make_card(("fundus",), finer=True, bags=False).model_copy(update={"id": "shared"})
         write_state(make_model(card).state_dict(), tmp_path / "shared.safetensors")
         ModelStore().install(card, {"model.safetensors": tmp_path / "shared.safetensors"})
+    if base == "vit":
+        card = make_card(("fundus", "ultrasound")).model_copy(update={"id": "vit"})
+        write_state(make_model(card).state_dict(), tmp_path / "vit.safetensors")
+        ModelStore().install(card, {"model.safetensors": tmp_path / "vit.safetensors"})
     with pytest.raises(InvalidSetting, match=sentence):
         start(tmp_path / "run", data, base=base, **options)
 
