@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_medkd.errors import StorageError, UnreadableFile
@@ -33,6 +34,7 @@ Status = Literal["running", "finished", "failed", "stopped", "crashed"]
 _CHILD = {"OMP_WAIT_POLICY": "PASSIVE"}
 _LOG_BYTES = 2**14
 _LOOK_SECONDS = 0.05
+_COLLECT_SECONDS = 10.0  # what the last threads of a process that has ended may take
 
 
 class RunHandle:
@@ -91,6 +93,9 @@ class RunHandle:
         until = None if timeout is None else time.monotonic() + timeout
         while (status := self.status) == "running" and (until is None or time.monotonic() < until):
             time.sleep(_LOOK_SECONDS)
+        if status != "running" and self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(_COLLECT_SECONDS)  # or what it took of the processors is not counted yet
         return status
 
     def stop(self, wait: float = 60.0, grace: float = 10.0) -> Status:

@@ -1,12 +1,15 @@
 """A run of a few lines instead of training: ``python -m tests.runs.child FOLDER``, told by its options.
 
-``mode`` says how it goes: ``finish``, ``fail``, ``crash``, ``polite`` (until it is asked to stop) or
-``stubborn`` (heeds neither the stop file nor a termination, and has a child of its own that does not either).
+``mode`` says how it goes: ``finish``, ``fail``, ``crash``, ``linger`` (a thread of it ends after it), ``polite``
+(until it is asked to stop) or ``stubborn`` (heeds neither the stop file nor a termination, and has a child of
+its own that does not either).
 """
 
+import ctypes
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -41,9 +44,18 @@ def go(mode: str, folder: Path, events: runs.EventWriter) -> int:
         events.write(runs.ModelExported(id="student", path="model"))
         events.write(runs.Finished(summary={"dice": 0.9}))
         return 0
+    if mode == "linger":
+        linger(events)
     if mode == "polite":
         return wait_for_the_stop_file(folder, events)
     return be_stubborn(folder, events)
+
+
+def linger(events: runs.EventWriter) -> None:
+    """End the first thread only, as the C library lets a program do; the other has work left."""
+    events.write(runs.Finished(summary={}))
+    threading.Thread(target=time.sleep, args=(1.0,)).start()
+    ctypes.CDLL(None).pthread_exit(None)
 
 
 def wait_for_the_stop_file(folder: Path, events: runs.EventWriter) -> int:

@@ -58,6 +58,13 @@ def test_a_crash_leaves_its_traceback_in_the_log(start):
     assert handle.log_tail(1) == "RuntimeError: a fault with a traceback"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the first thread of a process ends alone on Linux")
+def test_whoever_waits_for_a_run_may_count_what_it_took(start):
+    handle = start("linger")
+    assert handle.wait(30) == "finished"
+    assert handle._child.returncode is not None, "until it is collected its time is nobody's"
+
+
 def test_a_module_that_is_not_there_is_a_crash(tmp_path):
     handle = runs.start(runs.RunSpec(recipe="toy"), tmp_path / "run", module="tests.runs.nonesuch")
     assert handle.wait(30) == "crashed"
