@@ -1,6 +1,6 @@
 """A run of a few lines instead of training: ``python -m tests.runs.child FOLDER``, told by its options.
 
-``mode`` says how it goes: ``finish``, ``fail``, ``crash``, ``linger`` (a thread of it ends after it), ``polite``
+``mode`` says how it goes: ``finish``, ``fail``, ``crash``, ``linger`` (a thread outlives it), ``polite``
 (until it is asked to stop) or ``stubborn`` (heeds neither the stop file nor a termination, and has a child of
 its own that does not either).
 """
