@@ -23,6 +23,9 @@ from tests.training.made_teacher import install
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_medkd.models.card import ModelCard
+    from napari_medkd.models.promptable import PromptableModel
+
 OPTIONS = {
     "backbone": "mobilenetv4_conv_small_035",
     "teacher": "small-teacher",
@@ -83,6 +86,14 @@ def start(folder: Path, data: list[Path], base: str = "", **options: Any) -> Tra
         spec.save(folder)
     with EventWriter(folder) as writer:
         return train(folder, writer)
+
+
+def installed(card: ModelCard, folder: Path) -> PromptableModel:
+    """Make a model of the card from chance, which a run may go on from."""
+    model = make_model(card)
+    write_state(model.state_dict(), folder / "model.safetensors")
+    ModelStore().install(card, {"model.safetensors": folder / "model.safetensors"})
+    return model
 
 
 def test_kinds_and_targets_are_what_the_data_say(data):
@@ -168,9 +179,7 @@ def test_a_kind_is_added_and_the_others_stay_as_they_were_to_the_bit(tmp_path, d
     vessels = card.targets[0].model_copy(update={"quarters": True})
     changes = {"outliner": "sharp", "targets": (vessels, lesions), "architecture": cooled}
     card = card.model_copy(update=changes)
-    before = make_model(card)
-    write_state(before.state_dict(), tmp_path / "model.safetensors")
-    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    before = installed(card, tmp_path)
     xray = made(tmp_path / "chests", "xray", "lungs")
     trained = start(
         tmp_path / "run",
@@ -202,9 +211,7 @@ def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
     card = make_card(("fundus", "ultrasound"), finer=True)
     said = ("eyes (3 cases). Licence not stated.", "something else. CC0.")
     card = card.model_copy(update={"training_data": said})
-    before = make_model(card)
-    write_state(before.state_dict(), tmp_path / "model.safetensors")
-    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    before = installed(card, tmp_path)
     trained = start(tmp_path / "run", data, base=card.id, view=64, statistics="kept", warped=0.5)
     assert trained is not None
     old, new = before.state_dict(), trained.model.state_dict()
@@ -218,9 +225,7 @@ def test_a_model_of_the_same_kinds_is_gone_on_with(tmp_path, data):
 
 def test_a_base_can_be_gone_on_from_with_another_backbone(tmp_path, data):
     card = make_card(("fundus", "ultrasound"), finer=True)
-    before = make_model(card)
-    write_state(before.state_dict(), tmp_path / "model.safetensors")
-    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    before = installed(card, tmp_path)
     wider = "mobilenetv4_conv_small_050"
     trained = start(tmp_path / "run", data, base=card.id, view=64, statistics="kept", backbone=wider)
     assert trained is not None
@@ -236,8 +241,7 @@ def test_a_base_can_be_gone_on_from_with_another_backbone(tmp_path, data):
 
 def test_a_kind_is_not_added_to_another_backbone(tmp_path, data):
     card = make_card(("fundus", "ultrasound"), finer=True)
-    write_state(make_model(card).state_dict(), tmp_path / "model.safetensors")
-    ModelStore().install(card, {"model.safetensors": tmp_path / "model.safetensors"})
+    installed(card, tmp_path)
     xray = made(tmp_path / "chests", "xray", "lungs")
     with pytest.raises(InvalidSetting, match="as it is, with mobilenetv4_conv_small_035"):
         start(tmp_path / "run", [xray], base=card.id, view=64, backbone="mobilenetv4_conv_small_050")
@@ -272,12 +276,10 @@ def test_the_card_says_how_sure_the_router_may_be_taken_to_be(tmp_path, data, mo
 def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options, sentence):
     if base == "shared":
         card = make_card(("fundus",), finer=True, bags=False).model_copy(update={"id": "shared"})
-        write_state(make_model(card).state_dict(), tmp_path / "shared.safetensors")
-        ModelStore().install(card, {"model.safetensors": tmp_path / "shared.safetensors"})
+        installed(card, tmp_path)
     if base == "vit":
         card = make_card(("fundus", "ultrasound")).model_copy(update={"id": "vit"})
-        write_state(make_model(card).state_dict(), tmp_path / "vit.safetensors")
-        ModelStore().install(card, {"model.safetensors": tmp_path / "vit.safetensors"})
+        installed(card, tmp_path)
     with pytest.raises(InvalidSetting, match=sentence):
         start(tmp_path / "run", data, base=base, **options)
 
