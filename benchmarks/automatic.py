@@ -71,10 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if clicked is not None:
             one["clicked once"] = _asked(clicked, folder, Question("click", cap=1))
         if options.unet_seconds:
+            import torch
+
             from benchmarks.unet import trained
 
-            unet = trained(options.data / name, options.unet_seconds, options.size)
-            one["U-Net"] = _asked(unet, folder, Question("auto"))
+            unet, steps = trained(options.data / name, options.unet_seconds)
+            learned = {"seconds": options.unet_seconds, "threads": torch.get_num_threads(), "steps": steps}
+            one["U-Net"] = _asked(unet, folder, Question("auto")) | learned
         report["sets"][name] = one
         report["means"] = means(report["sets"])
         if options.json:
@@ -163,7 +166,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="medkd-auto", help="model that prompts itself")
     parser.add_argument("--clicked", default="", help="model that is clicked once beside it: medkd-fast")
     parser.add_argument("--unet-seconds", type=float, default=0, help="how long each set's U-Net is trained")
-    parser.add_argument("--size", type=int, default=320, help="side of the U-Net's input, in pixels")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument(
         "--strangers", nargs="*", default=list(STRANGERS), help="sets of kinds that the model does not know"

@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.automatic_arms --data DATA --runs RUNS --json OUT`` trains each arm on several kinds of
 image at once, with every seed, scaled down (128 px, few images, some hundred steps), and asks it about the
-test splits without telling it the kind. It may be stopped at any time; the same command goes on.
+test splits, and about all of a set that it never learnt from, without telling it the kind. It may be stopped
+at any time; the same command goes on.
 
 Expected, and written down before anything was run: a prompt of its own is at least as good as none, a query
 for each kind as one for all, bags as one encoder for all, and all of them as any two.
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks import recipe_tables
+from benchmarks.accuracy_tables import table
 from benchmarks.recipe_arms import Arm, Experiment, Ordering
 from napari_medkd.inference.runtimes.torch import TorchRuntime
 from napari_medkd.inference.sam_segmenter import SamSegmenter
@@ -26,6 +29,7 @@ from napari_medkd.runs import EventWriter, RunSpec
 from napari_medkd.runs.spec import FILE
 from src_training.data import ImageMaskFolder
 from src_training.evaluation import Question, evaluate
+from src_training.evaluation.statistics import estimate
 from src_training.run import train
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "SPPG + QDMD + bags, distilled": {"teacher": "litemedsam"},
 }
 SETS = ("isic2018", "busi", "drive")
+UNSEEN = ("fives_sample",)
 SEEDS = (0, 1, 2)
 SHARED: dict[str, Any] = {
     "teacher": "",
@@ -90,6 +95,33 @@ def as_sets(report: dict[str, Any]) -> dict[str, Any]:
     return {"sets": sets}
 
 
+def page(report: dict[str, Any]) -> str:
+    """Return the tables of a report: Dice, what was expected, and the distances of the outlines."""
+    return "\n\n".join(
+        [
+            recipe_tables.results(EXPERIMENT, as_sets(report)),
+            "Mean HD95 in pixels [95 % interval over cases], all seeds together. An empty answer counts as "
+            "the whole diagonal where something is there:",
+            distances(report),
+        ]
+    )
+
+
+def distances(report: dict[str, Any]) -> str:
+    """Return a table of how far the outlines lie apart, arm by arm and set by set."""
+    names = list(next(iter(next(iter(report.values())).values())))
+    rows = []
+    for arm, seeds in report.items():
+        cells = []
+        for name in names:
+            values = [one[name]["hd95"] for _, one in sorted(seeds.items())]
+            cases = list(range(len(values[0]))) * len(values)
+            mean = estimate(np.concatenate(values).tolist(), np.random.default_rng(0), cases=cases)
+            cells.append(f"{mean.mean:.0f} [{mean.low:.0f}, {mean.high:.0f}]")
+        rows.append([arm, *cells])
+    return table(["arm", *names], rows)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train and ask what is missing; write the report after each arm."""
     options = _parser().parse_args(arguments)
@@ -123,9 +155,11 @@ def _arm(arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         sys.exit(f"{arm} was asked to stop; the same command goes on with it.")
     segmenter = SamSegmenter(trained.card, TorchRuntime(trained.model.cpu()))
     found = {}
-    for name in options.sets:
-        rows = evaluate(segmenter, [ImageMaskFolder(options.data / name, "test")], Question("auto")).rows
-        found[name] = {
+    asked = [ImageMaskFolder(options.data / name, "test") for name in options.sets]
+    asked += [ImageMaskFolder(options.data / name) for name in options.unseen]
+    for folder_asked in asked:
+        rows = evaluate(segmenter, [folder_asked], Question("auto")).rows
+        found[folder_asked.folder.name] = {
             figure: [round(getattr(row.model, figure), 4) for row in rows] for figure in ("dice", "hd95")
         }
     shutil.rmtree(folder)
@@ -139,6 +173,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, required=True, help="report to write, and to go on with")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--sets", nargs="+", default=list(SETS), help="data sets of different kinds")
+    parser.add_argument(
+        "--unseen",
+        nargs="*",
+        default=list(UNSEEN),
+        help="data sets that are asked about whole, and not learnt",
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--device", default="cpu")
     return parser

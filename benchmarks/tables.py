@@ -82,8 +82,7 @@ def _fill_automatic(report: dict[str, Any]) -> None:
 
 def _fill_automatic_arms(report: dict[str, Any]) -> None:
     """Put the figures of `benchmarks.automatic_arms` into ESP-MedSAM's page."""
-    text = recipe_tables.results(automatic_arms.EXPERIMENT, automatic_arms.as_sets(report))
-    _fill_recipe("esp-medsam", "arms", text)
+    _fill_recipe("esp-medsam", "arms", automatic_arms.page(report))
 
 
 def _fill_corrected(report: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """MONAI's U-Net trained on one set alone for so many seconds: what a network of its own would reach.
 
 It sees the same views with the same changes as the recipe ``esp-medsam``, has the same loss (Dice and
-cross-entropy) and is asked through the same path; only the network and what it starts from differ.
+cross-entropy) and is asked through the same path, at the size that ``medkd-auto`` is asked at; only the
+network and what it starts from differ.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _CHANNELS, _RATE, _BATCH = (24, 48, 96, 192, 384), 1e-3, 8
 _DICE = 0.7
+_UPRIGHT = ("xray", "ct", "mr", "ultrasound")
 
 
 class UNetRuntime:
@@ -52,18 +54,36 @@ class UNetRuntime:
         """Nothing to release."""
 
 
-def trained(folder: Path, seconds: float, size: int, seed: int = 0) -> SamSegmenter:
-    """Train on a set's training split for `seconds`, the rate falling along a cosine; nothing is chosen."""
+def trained(
+    folder: Path, seconds: float, size: int = 448, view: int = 320, seed: int = 0
+) -> tuple[SamSegmenter, int]:
+    """Train on a set's training split for `seconds`, the rate falling along a cosine; nothing is chosen.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set.
+    seconds : float
+        How long it learns, by the clock, with as many threads as torch takes.
+    size, view : int
+        Pixels of a side of what it will be asked about, and of the views that it learns from.
+    seed : int
+        Of the weights it starts from and of the views.
+
+    Returns
+    -------
+    SamSegmenter, int
+        What answers, and how many steps it learned.
+    """
     torch.manual_seed(seed)
     kinds = read_kinds([folder], {}, {})
     card = _card(size, kinds.targets)
     pool = load_pool([folder], [], classes=1)
     draws = Draws(_BATCH, seed)
-    upright = ("xray", "ct", "mr")
-    batches = ModalityStream(pool.labelled, kinds, card, size, draws, upright=upright)(0)
+    batches = ModalityStream(pool.labelled, kinds, card, min(view, size), draws, upright=_UPRIGHT)(0)
     network = UNet(2, 3, 1, _CHANNELS, (2, 2, 2, 2), num_res_units=2)
     optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE)
-    start = time.monotonic()
+    start, steps = time.monotonic(), 0
     while (share := (time.monotonic() - start) / seconds) < 1:
         for group in optimiser.param_groups:
             group["lr"] = _RATE * max(0.01, 0.5 * (1 + np.cos(np.pi * share)))
@@ -74,7 +94,8 @@ def trained(folder: Path, seconds: float, size: int, seed: int = 0) -> SamSegmen
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()
-    return SamSegmenter(card, UNetRuntime(network))
+        steps += 1
+    return SamSegmenter(card, UNetRuntime(network)), steps
 
 
 def _card(size: int, targets: Any) -> ModelCard:

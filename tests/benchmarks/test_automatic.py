@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks import automatic, automatic_tables
+from benchmarks.unet import trained
 from src_training.data import ImageMaskFolder
+from src_training.evaluation import Question
 from tests.training.made import make_set
 
 if TYPE_CHECKING:
@@ -43,6 +46,14 @@ def test_kinds_are_counted_as_right_wrong_and_doubted(folder: ImageMaskFolder) -
 def test_a_model_without_kinds_tells_none_and_is_doubted_always(folder: ImageMaskFolder) -> None:
     found = automatic.doubts(Teller({}, {}, {}), folder.folder.parent, ["made"])  # type: ignore[arg-type]
     assert found["made"]["doubted"] == 3 and found["made"]["right"] == 3 * (folder.modality == "")
+
+
+def test_a_u_net_learns_for_as_long_as_it_is_told_and_answers(folder: ImageMaskFolder) -> None:
+    about = folder.folder / "dataset.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "modality": "skin"}))
+    unet, steps = trained(folder.folder, 0.01, size=64, view=32)
+    found = automatic._asked(unet, folder, Question("auto"))
+    assert steps == 1 and found["objects"] == 3
 
 
 def test_the_page_says_how_often_the_kind_is_doubted() -> None:
