@@ -1,8 +1,8 @@
 """MONAI's U-Net trained on one set alone for so many seconds: what a network of its own would reach.
 
 It sees the same views with the same changes as the recipe ``esp-medsam``, has the same loss (Dice and
-cross-entropy) and is asked through the same path, at the size that ``medkd-auto`` is asked at; only the
-network and what it starts from differ.
+cross-entropy) and is asked through the same path, at the size that ``medkd-auto`` is asked at. What
+differs is the network, what it starts from, and that it looks once and nobody outlines anew what it finds.
 """
 
 from __future__ import annotations

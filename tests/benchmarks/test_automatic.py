@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import automatic, automatic_tables
-from benchmarks.unet import trained
+from benchmarks import automatic, automatic_tables, unet
 from src_training.data import ImageMaskFolder
 from src_training.evaluation import Question
 from tests.training.made import make_set
@@ -48,12 +48,16 @@ def test_a_model_without_kinds_tells_none_and_is_doubted_always(folder: ImageMas
     assert found["made"]["doubted"] == 3 and found["made"]["right"] == 3 * (folder.modality == "")
 
 
-def test_a_u_net_learns_for_as_long_as_it_is_told_and_answers(folder: ImageMaskFolder) -> None:
+def test_a_u_net_learns_for_as_long_as_it_is_told_and_answers(
+    folder: ImageMaskFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     about = folder.folder / "dataset.json"
     about.write_text(json.dumps({**json.loads(about.read_text()), "modality": "skin"}))
-    unet, steps = trained(folder.folder, 0.01, size=64, view=32)
-    found = automatic._asked(unet, folder, Question("auto"))
-    assert steps == 1 and found["objects"] == 3
+    clock = iter([100.0, 100.0, 104.0, 109.0, 110.0])  # the start, then before each step
+    monkeypatch.setattr(unet, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    segmenter, steps = unet.trained(folder.folder, 10.0, size=64, view=32)
+    found = automatic._asked(segmenter, folder, Question("auto"))
+    assert steps == 3 and found["objects"] == 3
 
 
 def test_the_page_says_how_often_the_kind_is_doubted() -> None:
