@@ -84,8 +84,8 @@ class EspMedSamConfig(RecipeConfig):
         "",
         title="Backbone",
         description="Name of a timm network, for the pyramid; empty is that of the base model, or "
-        "tf_efficientnet_lite0. Another one than the base's starts from ImageNet, all else as the base "
-        "knows it.",
+        "tf_efficientnet_lite0. Another one than the base's starts from ImageNet and copies the teacher, "
+        "all else as the base knows it.",
     )
     size: Literal[128, 192, 256, 320, 384, 448, 512, 640, 768, 1024] = Field(
         512, title="Input", description="Side of the network's input, in pixels."
@@ -150,7 +150,8 @@ class EspMedSamConfig(RecipeConfig):
     teacher: str = Field(
         "litemedsam",
         title="Teacher",
-        description="Installed model with a TinyViT, for the distillation; empty leaves it out.",
+        description="Installed model with a TinyViT, for the distillation; empty leaves it out. A base model "
+        "of this recipe that keeps its backbone asks nobody.",
     )
     teacher_size: int = Field(
         0,

@@ -108,17 +108,22 @@ class Making:
             )
         if self._known:
             stages = [self._adding()]
-        elif self._config.teacher and self._base is None:
-            from src_training.recipes.esp_medsam_teacher import Distillation
-
-            distillation = Distillation(
-                self._config, self._context, self._kinds, self._pool, self.student, self.card()
-            )
-            stages = [*distillation.stages(), self._finetuning()]
         else:
-            stages = [self._finetuning()]
+            stages = [*self._distillation(), self._finetuning()]
         self._write_manifest([stage.name for stage in stages])
         return stages
+
+    def _distillation(self) -> list[Stage]:
+        """Return what a teacher says first: all to a new network with bags, else the common part alone."""
+        new = self._base is None
+        if not self._config.teacher or not (new or self._backbone != self._base_backbone()):
+            return []
+        from src_training.recipes.esp_medsam_teacher import Common, Distillation
+
+        config, context, pool, card = self._config, self._context, self._pool, self.card()
+        if new and config.bags:  # only they learn from what the adapted teacher sees
+            return Distillation(config, context, self._kinds, pool, self.student, card).stages()
+        return [Common(config, context, pool, self.student, card).common()]
 
     def card(self) -> ModelCard:
         """Return the student's card."""

@@ -20,6 +20,8 @@ from src_training.teacher import Teacher
 from src_training.transfer import by_one, telling
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from napari_medkd.inference.segmenter import Segmenter
@@ -35,7 +37,78 @@ _PARTS, _TEACHER = "parts", "teacher.safetensors"
 _LOOKS = 4  # validation cases of a kind that a slow teacher is looked at with
 
 
-class Distillation:
+class Common:
+    """The stage in which the trunk copies the teacher as it was installed.
+
+    Parameters
+    ----------
+    config : EspMedSamConfig
+        The numbers.
+    context : Context
+        The run.
+    pool : Pool
+        The labelled scenes; of their pictures some are shown to the teacher.
+    student : PromptableModel
+        What learns.
+    card : ModelCard
+        The student's.
+    """
+
+    def __init__(
+        self,
+        config: EspMedSamConfig,
+        context: Context,
+        pool: Pool,
+        student: PromptableModel,
+        card: ModelCard,
+    ) -> None:
+        self._config, self._context = config, context
+        self._student, self._card = student, resized(card, min(config.view, card.preprocessing.size))
+        pictures = [scene.picture for scene in pool.labelled]
+        self._pictures: list[Picture] = chosen(pictures, config.lessons, context.spec.seed)
+        self._draws = context.draws(config.batch_size)
+
+    def common(self) -> Stage:
+        """(D, common) MA(x) becomes F_SAM(x): the trunk learns the plain teacher's embedding."""
+        lessons: list[Lesson] = []
+
+        def ask() -> bool:
+            from napari_medkd.inference import load_segmenter
+
+            segmenter = load_segmenter(self._config.teacher, device=str(self._context.fabric.device))
+            try:
+                return self._ask(segmenter, self._context.cache, lessons, "teacher")
+            finally:
+                segmenter.close()
+
+        return Stage(
+            "common",
+            FeatureTask(self._student),
+            FeatureStream(self._pictures, lessons, self._card, self._draws),
+            self._config.common_steps,
+            ("student.image_encoder.trunk.",),
+            prepare=ask,
+        )
+
+    def _ask(self, segmenter: Segmenter, cache: Path, lessons: list[Lesson], who: str) -> bool:
+        """Fill in what a teacher sees in each picture; False where the run was asked to stop."""
+        teacher = Teacher(segmenter, cache, self._card.architecture.grid, boxes=0)
+        go_on = telling(self._context, who)
+
+        def look() -> bool:
+            for number, picture in enumerate(self._pictures, start=1):
+                teacher.lesson(picture)
+                if not go_on(number, len(self._pictures)):
+                    return False
+            return True
+
+        if not by_one(self._context, look):
+            return False
+        lessons[:] = [teacher.lesson(picture) for picture in self._pictures]
+        return True
+
+
+class Distillation(Common):
     """The three stages before the fine-tuning.
 
     Parameters
@@ -63,17 +136,14 @@ class Distillation:
         student: PromptableModel,
         card: ModelCard,
     ) -> None:
-        self._config, self._context, self._kinds, self._pool = config, context, kinds, pool
-        self._student, self._card = student, resized(card, min(config.view, card.preprocessing.size))
-        pictures = [scene.picture for scene in pool.labelled]
-        self._pictures: list[Picture] = chosen(pictures, config.lessons, context.spec.seed)
-        self._draws = context.draws(config.batch_size)
+        super().__init__(config, context, pool, student, card)
+        self._kinds, self._pool = kinds, pool
         self._file = context.folder / _PARTS / _TEACHER
         self._teacher, self._teacher_card = self._adapted()
 
     def stages(self) -> list[Stage]:
         """Return the stages in order."""
-        return [self._teaching(), self._common(), *([self._specific()] if self._config.bags else [])]
+        return [self._teaching(), self.common(), self._specific()]
 
     # --- T ------------------------------------------------------------------------------------------------
     def _adapted(self) -> tuple[PromptableModel, ModelCard]:
@@ -153,28 +223,6 @@ class Distillation:
         )
 
     # --- D ------------------------------------------------------------------------------------------------
-    def _common(self) -> Stage:
-        """(D, common) MA(x) becomes F_SAM(x): the trunk learns the plain teacher's embedding."""
-        lessons: list[Lesson] = []
-
-        def ask() -> bool:
-            from napari_medkd.inference import load_segmenter
-
-            segmenter = load_segmenter(self._config.teacher, device=str(self._context.fabric.device))
-            try:
-                return self._ask(segmenter, lessons, "teacher")
-            finally:
-                segmenter.close()
-
-        return Stage(
-            "common",
-            FeatureTask(self._student),
-            FeatureStream(self._pictures, lessons, self._card, self._draws),
-            self._config.common_steps,
-            ("student.image_encoder.trunk.",),
-            prepare=ask,
-        )
-
     def _specific(self) -> Stage:
         """(D, specific) MC_k(x) becomes F_Med(x): the controller and its bags, on the frozen trunk."""
         lessons: list[Lesson] = []
@@ -185,7 +233,8 @@ class Distillation:
 
             load_state(self._teacher, read_state(self._file), "the adapted teacher")
             runtime = TorchRuntime(self._teacher, str(self._context.fabric.device))
-            return self._ask(SamSegmenter(self._teacher_card, runtime), lessons, "adapted teacher")
+            adapted = SamSegmenter(self._teacher_card, runtime)
+            return self._ask(adapted, self._context.folder / _PARTS, lessons, "adapted teacher")
 
         task = SpecificTask(self._student, self._teacher_card.architecture.embedding_dim)
         return Stage(
@@ -196,25 +245,6 @@ class Distillation:
             ("student.mask_decoder.controller.", "projection."),
             prepare=ask,
         )
-
-    def _ask(self, segmenter: Segmenter, lessons: list[Lesson], who: str) -> bool:
-        """Fill in what a teacher sees in each picture; False where the run was asked to stop."""
-        adapted = segmenter.card is self._teacher_card
-        cache = self._context.folder / _PARTS if adapted else self._context.cache
-        teacher = Teacher(segmenter, cache, self._card.architecture.grid, boxes=0)
-        go_on = telling(self._context, who)
-
-        def look() -> bool:
-            for number, picture in enumerate(self._pictures, start=1):
-                teacher.lesson(picture)
-                if not go_on(number, len(self._pictures)):
-                    return False
-            return True
-
-        if not by_one(self._context, look):
-            return False
-        lessons[:] = [teacher.lesson(picture) for picture in self._pictures]
-        return True
 
 
 class FrozenTrunk(ModalityTask):

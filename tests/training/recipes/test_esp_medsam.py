@@ -127,26 +127,20 @@ def test_all_stages_make_a_model_of_both_kinds(tmp_path, data):
 
 
 def test_the_distillation_moves_what_it_may_and_nothing_else(tmp_path, data, monkeypatch):
-    seen: list[tuple[str, dict[str, torch.Tensor]]] = []
-    run = loop.Fit.run
-
-    def watched(fit):
-        seen.append((fit._stage.name, _copied(fit._stage.task)))
-        outcome = run(fit)
-        seen.append((fit._stage.name, _copied(fit._stage.task)))
-        return outcome
-
-    monkeypatch.setattr(loop.Fit, "run", watched)
+    moved = watched(monkeypatch)
     start(tmp_path / "run", data)
-    moved = {}
-    for (name, before), (_, after) in zip(seen[::2], seen[1::2], strict=True):
-        moved[name] = {key for key in before if not torch.equal(before[key], after[key])}
     assert moved["common"] and all("image_encoder.trunk" in name for name in moved["common"])
     teacher = {name for name in moved["teacher"] if "image_encoder.trunk" in name}
     assert teacher and all(".added_" in name for name in teacher), "the teacher's own weights stay"
     assert {name.split(".")[0] for name in moved["specific"]} == {"student", "projection"}
     assert all("controller" in name or "projection" in name for name in moved["specific"])
     assert any(".bags.0." in name for name in moved["specific"])
+
+
+def test_without_bags_the_trunk_alone_asks_the_teacher(tmp_path, data, monkeypatch):
+    moved = watched(monkeypatch)
+    assert start(tmp_path / "run", data, bags=False) is not None
+    assert list(moved) == ["common", "finetuning"]
 
 
 def test_a_run_stopped_in_every_stage_goes_on_to_the_same_bits(tmp_path, data, monkeypatch):
@@ -227,7 +221,8 @@ def test_a_base_can_be_gone_on_from_with_another_backbone(tmp_path, data):
     card = make_card(("fundus", "ultrasound"), finer=True)
     before = installed(card, tmp_path)
     wider = "mobilenetv4_conv_small_050"
-    trained = start(tmp_path / "run", data, base=card.id, view=64, statistics="kept", backbone=wider)
+    given = {"base": card.id, "view": 64, "statistics": "kept", "backbone": wider}
+    trained = start(tmp_path / "run", data, teacher="", **given)
     assert trained is not None
     assert trained.card.architecture.encoder_options["trunk_options"]["backbone"] == wider
     assert trained.card.architecture.grid == card.architecture.grid
@@ -237,6 +232,19 @@ def test_a_base_can_be_gone_on_from_with_another_backbone(tmp_path, data):
     assert any(old[name].shape != new[name].shape for name in old if "trunk.backbone" in name)
     told = [event.message for event in EventReader(tmp_path / "run").read() if event.kind == "warning"]
     assert any(wider in message and "from chance" in message for message in told)
+
+
+def test_another_backbone_copies_the_teacher_before_it_learns_from_labels(tmp_path, data, monkeypatch):
+    card = make_card(("fundus", "ultrasound"), finer=True)
+    installed(card, tmp_path)
+    given = {"base": card.id, "view": 64, "statistics": "kept"}
+    moved = watched(monkeypatch)
+    assert start(tmp_path / "same", data, **given) is not None
+    assert list(moved) == ["finetuning"], "the base's own backbone asks nobody"
+    moved.clear()
+    assert start(tmp_path / "other", data, **given, backbone="mobilenetv4_conv_small_050") is not None
+    assert list(moved) == ["common", "finetuning"]
+    assert moved["common"] and all("image_encoder.trunk." in name for name in moved["common"])
 
 
 def test_a_kind_is_not_added_to_another_backbone(tmp_path, data):
@@ -282,6 +290,22 @@ def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options
         installed(card, tmp_path)
     with pytest.raises(InvalidSetting, match=sentence):
         start(tmp_path / "run", data, base=base, **options)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
+    """Return a record, filled in while a run goes on, of what each of its stages moved."""
+    moved: dict[str, set[str]] = {}
+    run = loop.Fit.run
+
+    def watching(fit: loop.Fit) -> Any:
+        before = _copied(fit._stage.task)
+        outcome = run(fit)
+        after = _copied(fit._stage.task)
+        moved[fit._stage.name] = {name for name in before if not torch.equal(before[name], after[name])}
+        return outcome
+
+    monkeypatch.setattr(loop.Fit, "run", watching)
+    return moved
 
 
 def _copied(task: torch.nn.Module) -> dict[str, torch.Tensor]:
