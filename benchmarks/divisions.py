@@ -7,7 +7,9 @@ asked about this one, so that every case is asked about once by somebody who nev
 split is not touched. It may be stopped at any time; the same command goes on.
 
 Expected, and written down before anything was run: a student that first copies what the teacher sees finds at
-least as much as one that starts from ImageNet alone.
+least as much as one that starts from ImageNet alone; one that copies it finer at least as much as one that
+copies its average; and a larger backbone at least as much as a smaller one. (A trial of the first two with
+another network had been seen.)
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ _SPLITS = ("train", "val")
 WAYS: dict[str, dict[str, Any]] = {
     "from ImageNet": {"teacher": ""},
     "the teacher copied first": {},
-    "the same, Lite2": {"backbone": "tf_efficientnet_lite2"},
+    "copied finer": {"finer": True},
+    "copied finer, Lite2": {"finer": True, "backbone": "tf_efficientnet_lite2"},
 }
 SHARED: dict[str, Any] = {
     "bags": False,

@@ -172,6 +172,12 @@ class EspMedSamConfig(RecipeConfig):
     common_steps: int = Field(
         400, ge=1, title="Common steps", description="Steps in which the trunk copies the plain teacher."
     )
+    finer: bool = Field(
+        False,
+        title="Finer",
+        description="Whether the pyramid's finer maps copy the teacher, too, cell for cell of its own, finer "
+        "grid. A lesson of LiteMedSAM then takes 2 MB.",
+    )
     specific_steps: int = Field(
         400, ge=1, title="Specific steps", description="Steps in which the bags copy the adapted teacher."
     )

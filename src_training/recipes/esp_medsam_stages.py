@@ -69,6 +69,12 @@ class Making:
                 f"'often' names {', '.join(strange)}, which is none of the data folders.",
                 f"They are called {', '.join(sorted(sets))}.",
             )
+        if self._config.finer and not (self._copies and self._backbone):
+            why = "a TinyViT has no finer maps" if self._copies else "no teacher is asked in this run"
+            raise InvalidSetting(
+                f"Nothing can copy the teacher finer: {why}.",
+                "Leave 'finer' out, or train a new pyramid with a teacher: --set trunk=pyramid.",
+            )
         if self._config.statistics == "kept" and self._base is None:
             raise InvalidSetting(
                 "A decoder that begins from chance has no statistics to keep.",
@@ -113,15 +119,20 @@ class Making:
         self._write_manifest([stage.name for stage in stages])
         return stages
 
+    @property
+    def _copies(self) -> bool:
+        """Whether a teacher is asked: for a new trunk, and for a new backbone of an old one."""
+        new = self._base is None or self._backbone != self._base_backbone()
+        return bool(self._config.teacher) and new
+
     def _distillation(self) -> list[Stage]:
         """Return what a teacher says first: all to a new network with bags, else the common part alone."""
-        new = self._base is None
-        if not self._config.teacher or not (new or self._backbone != self._base_backbone()):
+        if not self._copies:
             return []
         from src_training.recipes.esp_medsam_teacher import Common, Distillation
 
         config, context, pool, card = self._config, self._context, self._pool, self.card()
-        if new and config.bags:  # only they learn from what the adapted teacher sees
+        if self._base is None and config.bags:  # only they learn from what the adapted teacher sees
             return Distillation(config, context, self._kinds, pool, self.student, card).stages()
         return [Common(config, context, pool, self.student, card).common()]
 

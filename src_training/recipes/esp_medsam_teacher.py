@@ -14,6 +14,7 @@ from src_training.files import write_weights
 from src_training.lessons import chosen
 from src_training.recipes.base import Stage
 from src_training.tasks.features import FeatureStream, FeatureTask
+from src_training.tasks.finer import FinerFeatureTask
 from src_training.tasks.modality import ModalityStream, ModalityTask, ModalityValidation
 from src_training.tasks.specific import SpecificStream, SpecificTask
 from src_training.teacher import Teacher
@@ -67,32 +68,37 @@ class Common:
         pictures = [scene.picture for scene in pool.labelled]
         self._pictures: list[Picture] = chosen(pictures, config.lessons, context.spec.seed)
         self._draws = context.draws(config.batch_size)
+        self._taught = ModelStore().get(config.teacher).architecture
 
     def common(self) -> Stage:
         """(D, common) MA(x) becomes F_SAM(x): the trunk learns the plain teacher's embedding."""
         lessons: list[Lesson] = []
+        grid = self._taught.grid if self._config.finer else self._card.architecture.grid
 
         def ask() -> bool:
             from napari_medkd.inference import load_segmenter
 
             segmenter = load_segmenter(self._config.teacher, device=str(self._context.fabric.device))
             try:
-                return self._ask(segmenter, self._context.cache, lessons, "teacher")
+                return self._ask(segmenter, grid, self._context.cache, lessons, "teacher")
             finally:
                 segmenter.close()
 
+        task: nn.Module = FeatureTask(self._student)
+        if self._config.finer:
+            task = FinerFeatureTask(self._student, self._taught.embedding_dim)
         return Stage(
             "common",
-            FeatureTask(self._student),
+            task,
             FeatureStream(self._pictures, lessons, self._card, self._draws),
             self._config.common_steps,
-            ("student.image_encoder.trunk.",),
+            ("student.image_encoder.trunk.", "head."),
             prepare=ask,
         )
 
-    def _ask(self, segmenter: Segmenter, cache: Path, lessons: list[Lesson], who: str) -> bool:
-        """Fill in what a teacher sees in each picture; False where the run was asked to stop."""
-        teacher = Teacher(segmenter, cache, self._card.architecture.grid, boxes=0)
+    def _ask(self, segmenter: Segmenter, grid: int, cache: Path, lessons: list[Lesson], who: str) -> bool:
+        """Fill in what a teacher sees in each picture, on a grid; False where the run was asked to stop."""
+        teacher = Teacher(segmenter, cache, grid, boxes=0)
         go_on = telling(self._context, who)
 
         def look() -> bool:
@@ -234,7 +240,8 @@ class Distillation(Common):
             load_state(self._teacher, read_state(self._file), "the adapted teacher")
             runtime = TorchRuntime(self._teacher, str(self._context.fabric.device))
             adapted = SamSegmenter(self._teacher_card, runtime)
-            return self._ask(adapted, self._context.folder / _PARTS, lessons, "adapted teacher")
+            grid = self._card.architecture.grid
+            return self._ask(adapted, grid, self._context.folder / _PARTS, lessons, "adapted teacher")
 
         task = SpecificTask(self._student, self._teacher_card.architecture.embedding_dim)
         return Stage(

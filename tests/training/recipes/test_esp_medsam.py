@@ -143,6 +143,14 @@ def test_without_bags_the_trunk_alone_asks_the_teacher(tmp_path, data, monkeypat
     assert list(moved) == ["common", "finetuning"]
 
 
+def test_finer_maps_copy_the_teacher_with_a_head_that_is_thrown_away(tmp_path, data, monkeypatch):
+    moved = watched(monkeypatch)
+    trained = start(tmp_path / "run", data, bags=False, finer=True, common_steps=3)
+    assert trained is not None and not any("head" in name for name in trained.model.state_dict())
+    assert {name.split(".")[0] for name in moved["common"]} == {"student", "head"}
+    assert any("trunk.skips." in name for name in moved["common"])
+
+
 def test_a_run_stopped_in_every_stage_goes_on_to_the_same_bits(tmp_path, data, monkeypatch):
     whole = start(tmp_path / "whole", data)
     folder = tmp_path / "stopped"
@@ -279,6 +287,8 @@ def test_the_card_says_how_sure_the_router_may_be_taken_to_be(tmp_path, data, mo
         ("", {"statistics": "kept"}, "no statistics to keep"),
         ("small-teacher", {"statistics": "kept"}, "no statistics to keep"),
         ("vit", {}, "has a TinyViT; a backbone cannot"),
+        ("", {"finer": True, "teacher": ""}, "finer: no teacher is asked"),
+        ("", {"finer": True, "trunk": "tiny_vit"}, "finer: a TinyViT has no finer maps"),
     ],
 )
 def test_what_cannot_be_gone_on_from_is_a_sentence(tmp_path, data, base, options, sentence):
