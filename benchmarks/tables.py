@@ -17,6 +17,7 @@ from benchmarks import (
     batch_tables,
     corrected,
     cost_tables,
+    divisions,
     latency_tables,
     learning_tables,
     recipe_tables,
@@ -55,6 +56,7 @@ def main() -> None:
         "steps": _fill_steps,
         "automatic": _fill_automatic,
         "automatic_arms": _fill_automatic_arms,
+        "divisions": _fill_divisions,
         "corrected": _fill_corrected,
         "search": _fill_search,
     }
@@ -83,6 +85,11 @@ def _fill_automatic(report: dict[str, Any]) -> None:
 def _fill_automatic_arms(report: dict[str, Any]) -> None:
     """Put the figures of `benchmarks.automatic_arms` into ESP-MedSAM's page."""
     _fill_recipe("esp-medsam", "arms", automatic_arms.page(report))
+
+
+def _fill_divisions(report: dict[str, Any]) -> None:
+    """Put the figures of `benchmarks.divisions` into ESP-MedSAM's page."""
+    _fill_recipe("esp-medsam", "divisions", divisions.page(report))
 
 
 def _fill_corrected(report: dict[str, Any]) -> None:

@@ -57,8 +57,8 @@ class FinerHead(nn.Module):
 class FinerFeatureTask(nn.Module):
     """L = MSE(embedding, teacher on the student's grid) + MSE(head(maps), teacher on its own grid).
 
-    The first part is the paper's. In a trial on polyps the backbone learnt most from the second: what the
-    teacher knows of small things is gone once its map is averaged (docs/recipes/esp-medsam.md).
+    The first part is the paper's. The second is for what is smaller than a cell of the student's grid, which
+    the teacher's map no longer shows once it is averaged over such cells.
 
     Parameters
     ----------
