@@ -1,4 +1,4 @@
-"""Feature distillation at the teacher's own resolution, which is four times the student's grid."""
+"""Feature distillation at the teacher's own resolution, which is finer than the student's grid."""
 
 from __future__ import annotations
 
