@@ -46,6 +46,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "SPPG + QDMD": {"bags": False},
     "SPPG + QDMD + bags": {},
     "SPPG + QDMD + bags, distilled": {"teacher": "litemedsam"},
+    "SPPG + QDMD + bags, distilled finer": {"teacher": "litemedsam", "finer": True},
 }
 SETS = ("isic2018", "busi", "drive")
 UNSEEN = ("fives_sample",)
@@ -76,6 +77,11 @@ EXPERIMENT = Experiment(
         Ordering("SPPG + QDMD + bags", "SPPG + QDMD", "bags are at least as good as one encoder for all"),
         Ordering("SPPG + QDMD + bags", "none", "so are all parts together"),
         Ordering("SPPG + QDMD + bags, distilled", "SPPG + QDMD + bags", "the teacher helps"),
+        Ordering(
+            "SPPG + QDMD + bags, distilled finer",
+            "SPPG + QDMD + bags, distilled",
+            "a teacher that is copied cell for cell helps at least as much",
+        ),
     ),
     questions={"unprompted": Question("auto")},
     train=0,
