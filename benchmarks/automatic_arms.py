@@ -9,9 +9,9 @@ Expected, and written down before anything was run: a prompt of its own is at le
 for each kind as one for all, bags as one encoder for all, and all of them as any two. A first run of all
 arms from chance, at 128 pixels in 300 steps, was seen before this one. What was expected stayed; that all
 parts together are at least as good as none, and the distillation as no teacher, was added before this one
-was run. The finer distillation, and that it is at least as good as the other, was added after that and before it
-was itself run; so was the other direction, ``--sets isic2018 busi fives_sample --unseen drive``, with the same
-expectations.
+was run. The finer distillation, and that it is at least as good as the other, was added after that and before
+it was run itself; so was the other direction, ``--sets isic2018 busi fives_sample --unseen drive``, with the
+same expectations.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import (
     accuracy_tables,
@@ -26,10 +26,23 @@ from benchmarks import (
 )
 from benchmarks.recipe_arms import EXPERIMENTS
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 RECIPES = ROOT / "docs" / "recipes"
+# Of each report: the recipe on whose page it stands, the name of the place there, and what writes its tables.
+ON_RECIPES: dict[str, tuple[str, str, Callable[[dict[str, Any]], str]]] = {
+    "steps": ("kd-sam", "steps", cost_tables.steps),
+    "automatic": ("esp-medsam", "automatic", automatic_tables.automatic),
+    "automatic_arms": ("esp-medsam", "arms", automatic_arms.page),
+    "automatic_arms_from_fives": ("esp-medsam", "arms-from-fives", automatic_arms.page),
+    "divisions": ("esp-medsam", "divisions", divisions.page),
+    "corrected": ("esp-medsam", "corrected", corrected.page),
+    "search": ("efficient-medsam", "arms", search_tables.table),
+}
 
 
 def main() -> None:
@@ -51,55 +64,13 @@ def main() -> None:
         if file.exists():
             page = fill(page, name, table(json.loads(file.read_text(encoding="utf-8"))))
     PAGE.write_text(page, encoding="utf-8")
-    pages = {
-        "recipes": _fill_recipes,
-        "steps": _fill_steps,
-        "automatic": _fill_automatic,
-        "automatic_arms": _fill_automatic_arms,
-        "divisions": _fill_divisions,
-        "corrected": _fill_corrected,
-        "search": _fill_search,
-    }
-    for name, write in pages.items():
+    for name, (recipe, place, written) in ON_RECIPES.items():
         file = RESULTS / f"{name}.json"
         if file.exists():
-            write(json.loads(file.read_text(encoding="utf-8")))
-
-
-def _fill_recipes(report: dict[str, Any]) -> None:
-    """Put the figures of `benchmarks.recipes` into the page of each recipe."""
-    for recipe, own in report.items():
+            _fill_recipe(recipe, place, written(json.loads(file.read_text(encoding="utf-8"))))
+    file = RESULTS / "recipes.json"
+    for recipe, own in json.loads(file.read_text(encoding="utf-8")).items():
         _fill_recipe(recipe, "results", recipe_tables.results(EXPERIMENTS[recipe], own))
-
-
-def _fill_steps(report: dict[str, Any]) -> None:
-    """Put the figures of `benchmarks.step_costs` into KD-SAM's page."""
-    _fill_recipe("kd-sam", "steps", cost_tables.steps(report))
-
-
-def _fill_automatic(report: dict[str, Any]) -> None:
-    """Put the figures of `benchmarks.automatic` into ESP-MedSAM's page."""
-    _fill_recipe("esp-medsam", "automatic", automatic_tables.automatic(report))
-
-
-def _fill_automatic_arms(report: dict[str, Any]) -> None:
-    """Put the figures of `benchmarks.automatic_arms` into ESP-MedSAM's page."""
-    _fill_recipe("esp-medsam", "arms", automatic_arms.page(report))
-
-
-def _fill_divisions(report: dict[str, Any]) -> None:
-    """Put the figures of `benchmarks.divisions` into ESP-MedSAM's page."""
-    _fill_recipe("esp-medsam", "divisions", divisions.page(report))
-
-
-def _fill_corrected(report: dict[str, Any]) -> None:
-    """Put the figures of `benchmarks.corrected` into ESP-MedSAM's page."""
-    _fill_recipe("esp-medsam", "corrected", corrected.page(report))
-
-
-def _fill_search(report: dict[str, Any]) -> None:
-    """Put the figures of `benchmarks.search` into EfficientMedSAM's page."""
-    _fill_recipe("efficient-medsam", "arms", search_tables.table(report))
 
 
 def _fill_recipe(recipe: str, name: str, text: str) -> None:
@@ -108,9 +79,18 @@ def _fill_recipe(recipe: str, name: str, text: str) -> None:
 
 
 def fill(page: str, name: str, table: str) -> str:
-    """Put `table` between ``<!-- name -->`` and ``<!-- /name -->``."""
+    """Put `table` between ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Raises
+    ------
+    ValueError
+        If the page has no such place.
+    """
     block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
-    return re.sub(f"<!-- {name} -->.*?<!-- /{name} -->", lambda _: block, page, flags=re.DOTALL)
+    filled, places = re.subn(f"<!-- {name} -->.*?<!-- /{name} -->", lambda _: block, page, flags=re.DOTALL)
+    if not places:
+        raise ValueError(f"There are figures of {name}, and no place <!-- {name} --> for them on the page.")
+    return filled
 
 
 def accuracy(report: dict[str, Any]) -> str:
