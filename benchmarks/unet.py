@@ -21,7 +21,7 @@ from src_training.draws import Draws
 from src_training.kinds import read_kinds
 from src_training.losses.masks import soft_dice_loss
 from src_training.scenes import load_pool
-from src_training.tasks.modality import ModalityStream
+from src_training.tasks.modality_views import ModalityStream
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medkd.errors import InvalidSetting
-from napari_medkd.models.card import Architecture, ModelCard, Preprocessing
 from napari_medkd.models.promptable import build_model
 from napari_medkd.models.store import ModelStore
 from src_training.calibration import router_temperature, temperature, thresholds
@@ -16,22 +15,22 @@ from src_training.manifest import FILE as MANIFEST
 from src_training.manifest import Manifest, Seen, digests
 from src_training.pretrained import load_around, load_backbone, load_installed, load_trunk
 from src_training.recipes.base import Stage
+from src_training.recipes.esp_medsam_card import StudentCard
 from src_training.scenes import load_pool
-from src_training.tasks.modality import Framing, ModalityStream, ModalityTask, ModalityValidation
+from src_training.tasks.modality import ModalityTask, ModalityValidation
+from src_training.tasks.modality_views import Framing, ModalityStream
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from napari_medkd.models.card import Capability, Target
+    from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
     from src_training.context import Context
     from src_training.recipes.esp_medsam import EspMedSamConfig
+    from src_training.scenes import Pool
 
-_CELL = 16  # pixels of the input for one cell of the embedding
-_CHANNELS = 256
 _BACKBONE = "tf_efficientnet_lite0"
 _IN_TRUNK = "image_encoder.trunk.backbone."
-_CAPABILITIES: frozenset[Capability] = frozenset({"auto", "point", "scribble", "mask"})
 
 
 class Making:
@@ -56,9 +55,10 @@ class Making:
         self._known = len(known) if len(self._kinds) > len(known) else 0
         self._pool = load_pool(folders, held_out, classes=1, tell=context.warn)
         self._backbone = self._chosen_backbone()
-        self._temperature = self._base.architecture.temperature if self._base else 1.0
-        self._router_temperature = self._base.architecture.router_temperature if self._base else 1.0
-        self._thresholds: dict[int, float] = {}  # of kinds for which they were chosen
+        parent = context.spec.base or config.teacher
+        self._card = StudentCard(
+            config, self._kinds, self._base, self._backbone, parent, _learnt_from(context, self._pool)
+        )
         self._check({folder.name for folder in folders})
         self.student = self._student()
 
@@ -125,6 +125,10 @@ class Making:
         new = self._base is None or self._backbone != self._base_backbone()
         return bool(self._config.teacher) and new
 
+    def card(self) -> ModelCard:
+        """Return the student's card, as far as it is known by now."""
+        return self._card.card()
+
     def _distillation(self) -> list[Stage]:
         """Return what a teacher says first: all to a new network with bags, else the common part alone."""
         if not self._copies:
@@ -135,108 +139,6 @@ class Making:
         if self._base is None and config.bags:  # only they learn from what the adapted teacher sees
             return Distillation(config, context, self._kinds, pool, self.student, card).stages()
         return [Common(config, context, pool, self.student, card).common()]
-
-    def card(self) -> ModelCard:
-        """Return the student's card."""
-        config, kinds = self._config, self._kinds
-        seen = Preprocessing(size=config.size, mean=(127.0,) * 3, std=(128.0,) * 3)
-        return ModelCard(
-            id=config.name,
-            title=config.title,
-            architecture=self._architecture(),
-            preprocessing=self._base.preprocessing if self._base else seen,
-            capabilities=_CAPABILITIES,
-            targets=self._targets(),
-            outliner=config.outliner or (self._base.outliner if self._base else ""),
-            parent=self._context.spec.base or config.teacher,
-            modalities=tuple(sorted(kinds.names)),
-            training_data=self._learnt_from(),
-            **self._inherited(),
-        )
-
-    def _learnt_from(self) -> tuple[str, ...]:
-        """Return the data of the base and of this run; what both learnt from is named once."""
-        before = self._base.training_data if self._base else ()
-        return tuple(dict.fromkeys((*before, *self._data())))
-
-    def _targets(self) -> tuple[Target, ...]:
-        """Return what is looked for; what nobody decided anew stays as it was in the base."""
-        found = []
-        for place, target in enumerate(self._kinds.targets):
-            changed: dict[str, Any] = {}
-            for name in ("outlined", "quarters", "afar"):
-                if target.modality in getattr(self._config, name):
-                    changed[name] = True
-            if place in self._thresholds:
-                changed["threshold"] = self._thresholds[place]
-            found.append(target.model_copy(update=changed))
-        return tuple(found)
-
-    def _inherited(self) -> dict[str, Any]:
-        """Return what a card has from the model whose weights it goes on from; its terms bind what comes."""
-        base = self._base
-        if base is None:
-            return {}
-        new = self._kinds.targets[len(base.targets) :]
-        more = ", ".join(f"{target.name} ({target.modality})" for target in new)
-        return {
-            "description": f"{base.title}, which also learnt to find {more}." if more else base.description,
-            "licence": base.licence,
-            "commercial_use": base.commercial_use,
-        }
-
-    def _architecture(self) -> Architecture:
-        """Return the network of the numbers; with a base of kinds that one's, for more kinds."""
-        config, count = self._config, len(self._kinds)
-        varying = {
-            "kinds": self._kinds.names,
-            "temperature": self._temperature,
-            "router_temperature": self._router_temperature,
-        }
-        if self._base is not None:
-            own = self._base.architecture
-            options = {
-                "encoder_options": {
-                    **own.encoder_options,
-                    "trunk_options": self._trunk_options(),
-                    "kinds": count,
-                },
-                "decoder_options": {**own.decoder_options, "kinds": count},
-            }
-            return own.model_copy(update={**varying, **options})
-        finer = config.trunk == "pyramid"
-        return Architecture(
-            encoder="routed",
-            encoder_options={
-                "trunk": config.trunk,
-                "trunk_options": self._trunk_options(),
-                "channels": _CHANNELS,
-                "kinds": count,
-            },
-            grid=config.size // _CELL,
-            embedding_dim=config.width,
-            decoder="modality",
-            decoder_options={
-                "channels": _CHANNELS,
-                "skips": [_CHANNELS // share for share in (4, 8, 16)] if finer else [],
-                "kinds": count,
-                "blocks": config.blocks,
-                "tokens": config.tokens,
-                "expert": config.expert,
-                "bags": config.bags,
-                "generator": config.generator,
-                "decoupled": config.decoupled,
-                "patches": config.patches,
-            },
-            logits_per_cell=_CELL if finer else 4,
-            masks="classes",
-            **varying,
-        )
-
-    def _trunk_options(self) -> dict[str, Any]:
-        """Return the options of what all kinds share; of a base's other than the backbone they stay."""
-        own = self._base.architecture.encoder_options.get("trunk_options", {}) if self._base else {}
-        return {**own, "backbone": self._backbone} if self._backbone else dict(own)
 
     # --- what learns --------------------------------------------------------------------------------------
     def _student(self) -> PromptableModel:
@@ -273,9 +175,10 @@ class Making:
 
         def calibrate(task: nn.Module) -> None:
             if validation is not None:
-                self._temperature = temperature(task, validation)
-                self._thresholds = thresholds(task, validation, self._temperature)
-                self._router_temperature = router_temperature(task, validation)
+                found = self._card.calibration
+                found.temperature = temperature(task, validation)
+                found.thresholds = thresholds(task, validation, found.temperature)
+                found.router_temperature = router_temperature(task, validation)
 
         return Stage(
             "finetuning",
@@ -347,21 +250,20 @@ class Making:
             stages = {name: Seen(labelled=labelled) for name in names}
             Manifest(stages=stages, validation=digests(self._pool.validation)).save(folder)
 
-    def _data(self) -> tuple[str, ...]:
-        """Name each data set, its cases and its licence."""
-        learning = self._context.spec.learning
-        if learning is not None:
-            return (f"{len(learning.corrections)} corrections of the user. Not published.",)
-        licences = {
-            Path(name).name: str(about(Path(name)).get("licence", "")) for name in self._context.spec.data
-        }
-        cases: dict[str, set[str]] = {}
-        for scene in self._pool.labelled:
-            cases.setdefault(scene.picture.set, set()).add(scene.picture.case)
-        return tuple(
-            f"{name} ({len(found)} cases). {licences.get(name) or 'Licence not stated.'}"
-            for name, found in sorted(cases.items())
-        )
+
+def _learnt_from(context: Context, pool: Pool) -> tuple[str, ...]:
+    """Name each data set, its cases and its licence."""
+    learning = context.spec.learning
+    if learning is not None:
+        return (f"{len(learning.corrections)} corrections of the user. Not published.",)
+    licences = {Path(name).name: str(about(Path(name)).get("licence", "")) for name in context.spec.data}
+    cases: dict[str, set[str]] = {}
+    for scene in pool.labelled:
+        cases.setdefault(scene.picture.set, set()).add(scene.picture.case)
+    return tuple(
+        f"{name} ({len(found)} cases). {licences.get(name) or 'Licence not stated.'}"
+        for name, found in sorted(cases.items())
+    )
 
 
 def _of_kinds(places: range, prefix: str) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from src_training.lessons import chosen
 from src_training.recipes.base import Stage
 from src_training.tasks.features import FeatureStream, FeatureTask
 from src_training.tasks.finer import FinerFeatureTask
-from src_training.tasks.modality import ModalityStream, ModalityTask, ModalityValidation
+from src_training.tasks.modality import ModalityTask, ModalityValidation
+from src_training.tasks.modality_views import ModalityStream
 from src_training.tasks.specific import SpecificStream, SpecificTask
 from src_training.teacher import Teacher
 from src_training.transfer import by_one, telling

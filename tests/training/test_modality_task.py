@@ -14,13 +14,8 @@ from src_training.kinds import Kinds
 from src_training.losses.masks import hard_dice
 from src_training.pictures import Picture
 from src_training.scenes import Scene
-from src_training.tasks.modality import (
-    Framing,
-    ModalityStream,
-    ModalityTask,
-    ModalityValidation,
-    _presence,
-)
+from src_training.tasks.modality import ModalityTask, ModalityValidation, _presence
+from src_training.tasks.modality_views import Framing, ModalityStream
 from tests.models.decoders.test_modality import KINDS, make_card, make_model
 
 TARGETS = tuple(Target(name="thing", modality=kind) for kind in KINDS)
