@@ -15,9 +15,9 @@ with a target beyond the dearest every arm would end at that one. It is kept in 
 another.
 
 All of it is scaled down for two processor cores, and so are its conclusions. A first run, with a sixth of the
-steps (300 of retraining, 150 of distillation, 120 of search, 60 pictures asked of the teacher), was seen before
-this one: in it no arm reached the filled box, distilling was reversed, and searching was a tie with chance, or
-better than it with distillation. What was expected stayed as it was.
+steps (300 of retraining, 150 of distillation, 120 of search, 60 pictures asked of the teacher), was seen
+before this one: in it no arm reached the filled box, distilling was reversed, and searching was a tie with
+chance, or better than it with distillation. What was expected stayed as it was.
 """
 
 from __future__ import annotations
