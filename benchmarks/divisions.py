@@ -63,13 +63,13 @@ def divided(folder: Path, parts: int, out: Path) -> list[Path]:
     """
     known = about(folder)
     cases = sorted({case.name for split in _SPLITS for case in ImageMaskFolder(folder, split)})
-    sequences = sorted({_sequence(name) for name in cases})
+    sequences = sorted({sequence_of(name) for name in cases})
     folders = []
     for part in range(parts):
         held = set(sequences[part::parts])
         splits = {
-            "train": [name for name in cases if _sequence(name) not in held],
-            "test": [name for name in cases if _sequence(name) in held],
+            "train": [name for name in cases if sequence_of(name) not in held],
+            "test": [name for name in cases if sequence_of(name) in held],
         }
         made = out / f"{folder.name}-{part}"
         if not made.exists():
@@ -108,11 +108,12 @@ def _joined(parts: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 
 def _over_sequences(found: dict[str, float]) -> Estimate:
-    sequences = [_sequence(name) for name in found]
+    sequences = [sequence_of(name) for name in found]
     return estimate(list(found.values()), np.random.default_rng(0), cases=sequences)
 
 
-def _sequence(name: str) -> str:
+def sequence_of(name: str) -> str:
+    """Return the sequence, or the patient, that a case belongs to, by its name."""
     return name.split("_")[0]
 
 
