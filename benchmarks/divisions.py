@@ -26,7 +26,8 @@ import numpy as np
 
 from benchmarks.accuracy_tables import table
 from benchmarks.automatic_arms import learnt
-from src_training.data import ImageMaskFolder, about
+from benchmarks.split_sets import sequence_of, with_splits
+from src_training.data import ImageMaskFolder
 from src_training.evaluation import Question, evaluate
 from src_training.evaluation.statistics import estimate
 
@@ -59,9 +60,8 @@ SHARED: dict[str, Any] = {
 def divided(folder: Path, parts: int, out: Path) -> list[Path]:
     """Write a set once for each part: that part as its test split, the others as its training split.
 
-    Sequences are dealt in turn, in the order of their names; pictures and masks are copied.
+    Sequences are dealt in turn, in the order of their names; pictures and masks are linked or copied.
     """
-    known = about(folder)
     cases = sorted({case.name for split in _SPLITS for case in ImageMaskFolder(folder, split)})
     sequences = sorted({sequence_of(name) for name in cases})
     folders = []
@@ -71,11 +71,7 @@ def divided(folder: Path, parts: int, out: Path) -> list[Path]:
             "train": [name for name in cases if sequence_of(name) not in held],
             "test": [name for name in cases if sequence_of(name) in held],
         }
-        made = out / f"{folder.name}-{part}"
-        if not made.exists():
-            shutil.copytree(folder, made)
-        (made / "dataset.json").write_text(json.dumps({**known, "splits": splits}), encoding="utf-8")
-        folders.append(made)
+        folders.append(with_splits(folder, splits, out / f"{folder.name}-{part}"))
     return folders
 
 
@@ -110,11 +106,6 @@ def _joined(parts: dict[str, dict[str, Any]]) -> dict[str, float]:
 def _over_sequences(found: dict[str, float]) -> Estimate:
     sequences = [sequence_of(name) for name in found]
     return estimate(list(found.values()), np.random.default_rng(0), cases=sequences)
-
-
-def sequence_of(name: str) -> str:
-    """Return the sequence, or the patient, that a case belongs to, by its name."""
-    return name.split("_")[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,16 +14,13 @@ never saw its sequence, and the test images not at all.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.automatic import SETS
-from benchmarks.divisions import sequence_of
-from src_training.data import ImageMaskFolder, about
+from benchmarks.split_sets import sequence_of, with_splits
+from src_training.data import ImageMaskFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,21 +42,7 @@ def moved(folder: Path, half: int | None, out: Path, *, sequences: bool = False)
     learnt = [name for name in splits["val"] if group[name] in taken]
     splits["train"] = sorted([*splits["train"], *learnt])
     splits["val"] = [name for name in splits["val"] if group[name] not in taken]
-    made = out / folder.name
-    if not made.exists():
-        shutil.copytree(folder, made, copy_function=_linked)
-    listing = made / "dataset.json"
-    listing.unlink(missing_ok=True)  # it may be the same file as the one that was linked to
-    listing.write_text(json.dumps({**about(folder), "splits": splits}), encoding="utf-8")
-    return made
-
-
-def _linked(source: str, target: str) -> str:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target
+    return with_splits(folder, splits, out / folder.name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

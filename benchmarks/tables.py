@@ -60,17 +60,20 @@ def main() -> None:
         "costs": cost_tables.networks,
     }
     for name, table in tables.items():
-        file = RESULTS / f"{name}.json"
-        if file.exists():
-            page = fill(page, name, table(json.loads(file.read_text(encoding="utf-8"))))
+        if report := _report(name):
+            page = fill(page, name, table(report))
     PAGE.write_text(page, encoding="utf-8")
     for name, (recipe, place, written) in ON_RECIPES.items():
-        file = RESULTS / f"{name}.json"
-        if file.exists():
-            _fill_recipe(recipe, place, written(json.loads(file.read_text(encoding="utf-8"))))
-    file = RESULTS / "recipes.json"
-    for recipe, own in json.loads(file.read_text(encoding="utf-8")).items():
+        if report := _report(name):
+            _fill_recipe(recipe, place, written(report))
+    for recipe, own in _report("recipes").items():
         _fill_recipe(recipe, "results", recipe_tables.results(EXPERIMENTS[recipe], own))
+
+
+def _report(name: str) -> dict[str, Any]:
+    """Return a report by its name; empty where nobody made it yet."""
+    file = RESULTS / f"{name}.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
 
 def _fill_recipe(recipe: str, name: str, text: str) -> None:

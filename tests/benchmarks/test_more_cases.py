@@ -37,6 +37,16 @@ def test_each_half_is_learnt_from_once_and_the_test_split_never(
     assert {split: _names(frames, split) for split in before} == before  # what is linked to is not written
 
 
+def test_a_copy_that_was_stopped_half_way_is_begun_anew(tmp_path: Path) -> None:
+    frames = made(tmp_path / "frames")
+    half = tmp_path / "out" / "frames.part" / "images"
+    half.mkdir(parents=True)
+    (half / "stray.png").write_bytes(b"")
+    folder = more_cases.moved(frames, None, tmp_path / "out")
+    pictures = {path.name for path in (frames / "images").iterdir()}
+    assert {path.name for path in (folder / "images").iterdir()} == pictures and not half.exists()
+
+
 def test_a_sequence_is_on_one_side_alone(tmp_path: Path) -> None:
     frames = made(tmp_path / "frames")
     halves = [more_cases.moved(frames, half, tmp_path / str(half), sequences=True) for half in (0, 1)]
