@@ -14,10 +14,10 @@ The target is half-way, in ratio, between the cheapest and the dearest encoder o
 with a target beyond the dearest every arm would end at that one. It is kept in OUT, and ``--target-ms`` says
 another.
 
-All of it is scaled down for two processor cores, and so are its conclusions. A first run, with less of all (300
-steps of retraining, 150 of distillation, 120 of search, 60 pictures asked of the teacher), was seen before this
-one: in it no arm reached the filled box, distilling was reversed, and searching was a tie with chance, or better
-than it with distillation. What was expected stayed as it was.
+All of it is scaled down for two processor cores, and so are its conclusions. A first run, with less of
+all (300 steps of retraining, 150 of distillation, 120 of search, 60 pictures asked of the teacher), was
+seen before this one: in it no arm reached the filled box, distilling was reversed, and searching was a
+tie with chance, or better than it with distillation. What was expected stayed as it was.
 """
 
 from __future__ import annotations
