@@ -21,6 +21,7 @@ from benchmarks import (
     latency_tables,
     learning_tables,
     recipe_tables,
+    search_front,
     search_tables,
     volume_tables,
 )
@@ -42,6 +43,7 @@ ON_RECIPES: dict[str, tuple[str, str, Callable[[dict[str, Any]], str]]] = {
     "divisions": ("esp-medsam", "divisions", divisions.page),
     "corrected": ("esp-medsam", "corrected", corrected.page),
     "search": ("efficient-medsam", "arms", search_tables.table),
+    "search_front": ("efficient-medsam", "front", search_front.page),
 }
 
 

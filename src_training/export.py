@@ -34,8 +34,9 @@ def export(
     config: RecipeConfig,
     context: Context,
     figures: dict[str, float],
+    name: str = MODEL,
 ) -> Path:
-    """Write the package into the run's folder and return where it lies.
+    """Write the package into the run's folder as `name` and return where it lies.
 
     The card says what the model was made from: data sets by name (never by path) with their licences as
     their ``dataset.json`` states them, teacher, seed, version and the figures of the validation cases.
@@ -52,7 +53,7 @@ def export(
             "source": f"napari-medkd {__version__}, recipe {context.spec.recipe}, seed {context.spec.seed}",
         }
     )
-    place = context.folder / MODEL
+    place = context.folder / name
     written = write_package(model.cpu().eval(), finished, place, _known_encoder(model, finished, context))
     if context.spec.learning is not None:
         _add_provenance(written, config, context, place)

@@ -18,6 +18,7 @@ from src_training.answers import AnsweringTeacher
 from src_training.batches import ViewStream
 from src_training.counting import count
 from src_training.draws import Draws
+from src_training.export import MODEL
 from src_training.lessons import chosen
 from src_training.losses.logits import dice_and_mask_loss
 from src_training.pretrained import load_answering
@@ -25,6 +26,7 @@ from src_training.recipes.base import Later, Outer, Stage
 from src_training.search.derive import scores_of
 from src_training.search.finding import Finder
 from src_training.search.found import COSTS, Found, Priced, Trajectory, kept
+from src_training.search.others import keep_other
 from src_training.search.outcome import Outcome
 from src_training.search.pricing import Pricing
 from src_training.search.supernet import Supernet
@@ -257,7 +259,12 @@ class Making:
         validate = self._validation(card)
         figures = validate(task.eval()) if validate is not None else {}
         student: Any = task.student
-        self._outcome.add(student, name, kind, figures.get("score"))
+        point = self._outcome.add(student, name, kind, figures.get("score"))
+        package = MODEL if last else ""
+        if self._config.rivals and not last:
+            figures = {**figures, "encoder_ms": point.milliseconds}
+            package = keep_other(student, card, name, self._config, self._context, figures)
+        self._outcome.note(point.model_copy(update={"package": package}))
         if last:
             if not self._config.rivals:
                 for known, (encoder, options) in _KNOWN.items():

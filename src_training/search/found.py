@@ -63,6 +63,7 @@ class Point(_File):
     iou: float | None = Field(
         None, description="Mean overlap on the validation cases; null where not trained."
     )
+    package: str = Field("", description="Its model in the run's folder; empty where it was not kept.")
 
 
 class Front(_File):

@@ -56,9 +56,14 @@ class Outcome:
     def __init__(self, context: Context, stopwatch: Stopwatch, size: int) -> None:
         self._context, self._stopwatch, self._size = context, stopwatch, size
 
-    def add(self, student: Any, name: str, kind: Any, iou: float | None) -> None:
-        """Put a trained network on the front."""
-        self._put(student.image_encoder, name, kind, iou)
+    def add(self, student: Any, name: str, kind: Any, iou: float | None) -> Point:
+        """Put a trained network on the front, and return what stands there."""
+        return self._put(student.image_encoder, name, kind, iou)
+
+    def note(self, point: Point) -> None:
+        """Put a point on the front in place of the one of its name."""
+        folder = self._context.folder
+        keep(folder, FRONT, (kept(folder, FRONT, Front) or Front()).with_point(point))
 
     def measure(self, name: str, encoder: str, options: dict[str, Any]) -> None:
         """Put a known encoder on the front that was not trained, unless it is there."""
@@ -104,7 +109,7 @@ class Outcome:
                 break
         return min(looks)
 
-    def _put(self, encoder: nn.Module, name: str, kind: Any, iou: float | None) -> None:
+    def _put(self, encoder: nn.Module, name: str, kind: Any, iou: float | None) -> Point:
         point = Point(
             name=name,
             kind=kind,
@@ -112,8 +117,8 @@ class Outcome:
             parameters=sum(parameter.numel() for parameter in encoder.parameters()),
             iou=None if iou is None else round(iou, 5),
         )
-        folder = self._context.folder
-        keep(folder, FRONT, (kept(folder, FRONT, Front) or Front()).with_point(point))
+        self.note(point)
+        return point
 
     def _took(self, encoder: nn.Module) -> float:
         """Measure a copy: a measurement must not touch what is trained."""

@@ -92,6 +92,7 @@ def _front(front: Front, priced: Priced, figures: dict[str, float]) -> str:
     rows = "".join(
         f"<tr><td>{escape(point.name)}<td>{point.milliseconds:.2f}<td>{point.parameters / 1e6:.2f}"
         f"<td>{'not trained' if point.iou is None else f'{point.iou:.4f}'}"
+        f"<td>{escape(point.package)}"
         for point in sorted(front.points, key=lambda point: point.milliseconds)
     )
     hint = (
@@ -99,10 +100,10 @@ def _front(front: Front, priced: Priced, figures: dict[str, float]) -> str:
         "these known ones, with as many steps as the one that was found has before distillation.</p>"
         if any(point.iou is None for point in front.points)
         else "<p>All trained with the same steps on the same pictures; “distilled” has its "
-        "distillation besides. One "
-        "seed is one draw: see the benchmark for several.</p>"
+        "distillation besides. One seed is one draw. A package is a folder of this run: <code>medkd models "
+        "add</code> takes it in, whichever you like best.</p>"
     )
-    table = f"<table><tr><th>Encoder<th>ms<th>M parameters<th>IoU{rows}</table>"
+    table = f"<table><tr><th>Encoder<th>ms<th>M parameters<th>IoU<th>Package{rows}</table>"
     return f"<h2>Accuracy and time</h2>{chart.svg()}{table}{hint}"
 
 

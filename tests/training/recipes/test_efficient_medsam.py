@@ -98,8 +98,12 @@ def test_a_network_is_found_for_a_time_and_the_product_takes_it_in(tmp_path, dat
     front = kept(run, "front.json", Front)
     assert front is not None and [p.kind for p in front.points] == ["random", "found", "distilled"]
     assert front.points[0].milliseconds == pytest.approx(TARGET, rel=0.2)
+    assert [p.package for p in front.points] == ["others/random-1", "others/found", "model"]
+    others = [ModelStore().add(run / place) for place in ("others/random-1", "others/found")]
+    assert [one.id for one in others] == ["small-random-1", "small-found"]
+    assert others[0].metrics["encoder_ms"] == front.points[0].milliseconds
     page = (run / "search.html").read_text(encoding="utf-8")
-    assert "polyline" in page and "circle" in page and str(tmp_path) not in page
+    assert "others/random-1" in page and "polyline" in page and "circle" in page and str(tmp_path) not in page
     segmenter = load_segmenter("small", device="cpu", runtime="onnx")
     volume = read_volume(data / "images" / "00.png")
     answer = segmenter.predict(
