@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from napari_medkd.errors import InvalidSetting
-from napari_medkd.models.card import Architecture, Capability, ModelCard, Preprocessing
-from napari_medkd.models.encoders.blueprint import efficientvit_b1
+from napari_medkd.models.card import Architecture
 from napari_medkd.models.promptable import build_model
 from napari_medkd.models.store import ModelStore
 from napari_medkd.runs import Metric, Progress, stop_requested
@@ -23,10 +22,11 @@ from src_training.lessons import chosen
 from src_training.losses.logits import dice_and_mask_loss
 from src_training.pretrained import load_answering
 from src_training.recipes.base import Later, Outer, Stage
+from src_training.recipes.efficient_medsam_card import StudentCards
 from src_training.search.derive import scores_of
 from src_training.search.finding import Finder
 from src_training.search.found import COSTS, Found, Priced, Trajectory, kept
-from src_training.search.others import keep_other
+from src_training.search.others import KNOWN, keep_other
 from src_training.search.outcome import Outcome
 from src_training.search.pricing import Pricing
 from src_training.search.supernet import Supernet
@@ -40,22 +40,16 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from napari_medkd.models.card import ModelCard
     from napari_medkd.models.promptable import PromptableModel
     from src_training.context import Context
     from src_training.pictures import Picture
     from src_training.recipes.efficient_medsam import EfficientMedSamConfig
     from src_training.search.derive import Scores
-    from src_training.search.space import Space
 
 _ENCODER, _DECODER = "student.image_encoder", "student.mask_decoder"
 _ALPHA = f"{_ENCODER}.alpha"
 _CELL = 16
-# Known encoders beside which the found one stands, each with a neck for cells of 16 pixels.
-_KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
-    "RepViT-M1": ("repvit", {"size": "m1"}),
-    "MobileNetV4-small": ("pyramid", {"backbone": "mobilenetv4_conv_small", "finer": False}),
-    "EfficientViT-B1": ("searched", efficientvit_b1().model_dump(mode="json")),
-}
 
 
 class Making:
@@ -77,6 +71,7 @@ class Making:
                 "Leave --model out; a teacher is named with --set teacher=ID.",
             )
         self._teacher = ModelStore().get(config.teacher)
+        self._cards = StudentCards(config, self._teacher)
         self._pricing = Pricing(config, context)
         self._finder = Finder(config, context, self._pricing)
         self._outcome = Outcome(context, self._pricing.stopwatch, config.size)
@@ -92,7 +87,7 @@ class Making:
             names = [f"random {number + 1}" for number in range(config.rivals)]
             stages += [
                 Later(f"rival: {name}", config.retrain_steps, partial(self._rival, name))
-                for name in (*names, *_KNOWN)
+                for name in (*names, *KNOWN)
             ]
         stages.append(Later("retrain", config.retrain_steps, self._retrain))
         if config.distil_steps:
@@ -103,7 +98,7 @@ class Making:
         """Return the student as its stages left it, and its card with what was measured."""
         found = self._finder.found()
         assert found is not None, "the stages come first"
-        card = self._card(found)
+        card = self._cards.found(found)
         return self._built(found), card.model_copy(update={"metrics": self._outcome.figures()})
 
     # --- search -------------------------------------------------------------------------------------------
@@ -113,9 +108,7 @@ class Making:
         if priced is None:
             return None
         space = self._pricing.space(priced.widths)
-        card = self._card_of(
-            Architecture(encoder="searched", encoder_options=_smallest(space), grid=1), config.search_size
-        )
+        card = self._cards.search(space)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(context.spec.seed)
             student = self._with_answering(card)
@@ -156,7 +149,7 @@ class Making:
         found = self._finder.found()
         if found is None:
             return None
-        card = self._card(found)
+        card = self._cards.found(found)
         student = self._built(found)
         if self._context.fabric.is_global_zero:
             self._context.write(Metric(stage="student", step=0, values=count(student, card)))
@@ -177,7 +170,7 @@ class Making:
         found = self._finder.found()
         if found is None:
             return None
-        card = self._card(found)
+        card = self._cards.found(found)
         pictures = chosen(context.pictures, config.lessons, context.spec.seed)
         answers = self._answers(pictures, card)
         if answers is None:
@@ -230,17 +223,17 @@ class Making:
     # --- rivals -------------------------------------------------------------------------------------------
     def _rival(self, name: str) -> Stage | None:
         config = self._config
-        if name in _KNOWN:
-            encoder, options = _KNOWN[name]
+        if name in KNOWN:
+            encoder, options = KNOWN[name]
             shape = Architecture(encoder=encoder, encoder_options=options, grid=config.size // _CELL)
         else:
             found = self._finder.rival(int(name.rpartition(" ")[2]))
             if found is None:
                 return None
-            shape = self._card(found).architecture
-        card = self._card_of(shape, config.size)
+            shape = self._cards.found(found).architecture
+        card = self._cards.of(shape, config.size)
         student = self._with_answering(card)
-        kind = "known" if name in _KNOWN else "random"
+        kind = "known" if name in KNOWN else "random"
         return Stage(
             f"rival: {name}",
             self._asking(student, card),
@@ -267,7 +260,7 @@ class Making:
         self._outcome.note(point.model_copy(update={"package": package}))
         if last:
             if not self._config.rivals:
-                for known, (encoder, options) in _KNOWN.items():
+                for known, (encoder, options) in KNOWN.items():
                     self._outcome.measure(known, encoder, options)
             # A size of the paper has no costs, since nothing was chosen.
             nothing = Priced(unit="", widths="paper", costs={}, shared=0)
@@ -304,47 +297,13 @@ class Making:
         if self._student is None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self._context.spec.seed)
-                self._student = self._with_answering(self._card(found))
+                self._student = self._with_answering(self._cards.found(found))
         return self._student
 
     def _with_answering(self, card: ModelCard) -> PromptableModel:
         student = build_model(card.architecture, card.preprocessing)
         load_answering(student, ModelStore().build(self._config.teacher))
         return student
-
-    def _card(self, found: Found) -> ModelCard:
-        grid = self._config.size // found.encoder.cell
-        options = {"size": found.how} if not found.choice else found.encoder.model_dump(mode="json")
-        return self._card_of(
-            Architecture(encoder="searched", encoder_options=options, grid=grid), self._config.size
-        )
-
-    def _card_of(self, shape: Architecture, size: int) -> ModelCard:
-        config = self._config
-        theirs = self._teacher.architecture
-        decoder = theirs.decoder_options if theirs.decoder == "sam" else {}
-        capabilities: frozenset[Capability] = (
-            frozenset({"box", "point"}) if config.boxes < 1 else frozenset({"box"})
-        )
-        grid = shape.grid if size == config.size else size // config.cell
-        return ModelCard(
-            id=config.name,
-            title=config.title,
-            architecture=shape.model_copy(
-                update={
-                    "grid": grid,
-                    "decoder": "sam",
-                    "decoder_options": decoder,
-                    "masks": "one",
-                    "embedding_dim": theirs.embedding_dim,
-                }
-            ),
-            # The pictures lie in the frame as the teacher sees them, so that its maps fit the student's.
-            preprocessing=Preprocessing(size=size, fit=self._teacher.preprocessing.fit),
-            capabilities=capabilities,
-            commercial_use=self._teacher.commercial_use,
-            parent=config.teacher,
-        )
 
 
 def _liked(task: nn.Module) -> Scores:
@@ -369,8 +328,3 @@ def _halves(pictures: Sequence[Picture], seed: int) -> list[list[Picture]]:
     for picture in pictures:
         halves[0 if (picture.set, picture.case) in first else 1].append(picture)
     return halves if all(halves) else [list(pictures), list(pictures)]
-
-
-def _smallest(space: Space) -> dict[str, Any]:
-    """Return the options of an encoder that stands in for the supernet until that takes its place."""
-    return space.plan({slot.name: slot.candidates[:1] for slot in space.slots}).model_dump(mode="json")

@@ -15,7 +15,6 @@ from napari_medkd.models.encoders.blueprint import NONE, SKIP
 from napari_medkd.models.encoders.operations import build_operation
 from napari_medkd.models.encoders.searched import FIRST_SUMMED, SearchedEncoder, build_neck
 from src_training.files import write_text
-from src_training.search.derive import top
 from src_training.search.stopwatch import Stopwatch, Untouched
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class LatencyTable:
 class _NeckOf(nn.Module):
     def __init__(self, space: Space) -> None:
         super().__init__()
-        self.neck = build_neck(space.widths, _smallest(space))
+        self.neck = build_neck(space.widths, space.first())
 
     def forward(self, *maps: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = self.neck(maps)
@@ -128,10 +127,6 @@ def _gmac(network: nn.Module, *inputs: torch.Tensor) -> float:
     with FlopCounterMode(display=False) as counter:
         network.eval()(*inputs)
     return float(counter.get_total_flops()) / 2e9
-
-
-def _smallest(space: Space) -> Blueprint:
-    return space.plan(top(space, {slot.name: dict.fromkeys(slot.candidates, 0.0) for slot in space.slots}))
 
 
 def _read(path: Path) -> dict[str, float]:

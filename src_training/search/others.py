@@ -1,12 +1,13 @@
-"""What a search trained beside its model, as packages of their own: who likes one better can take it."""
+"""What stands beside the encoder of a search: known ones, and what was trained as packages of their own."""
 
 from __future__ import annotations
 
 import copy
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_medkd.errors import ModelUnavailable
+from napari_medkd.models.encoders.blueprint import efficientvit_b1
 from src_training.export import export
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from src_training.recipes import RecipeConfig
 
 OTHERS = "others"
+# Known encoders, each with a neck for cells of 16 pixels.
+KNOWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "RepViT-M1": ("repvit", {"size": "m1"}),
+    "MobileNetV4-small": ("pyramid", {"backbone": "mobilenetv4_conv_small", "finer": False}),
+    "EfficientViT-B1": ("searched", efficientvit_b1().model_dump(mode="json")),
+}
 
 
 def keep_other(

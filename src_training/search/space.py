@@ -131,6 +131,10 @@ class Space:
         ]
         return self.fixed(stages)
 
+    def first(self) -> Blueprint:
+        """Return the encoder of all first candidates, for what no choice changes, such as the neck."""
+        return self.plan({slot.name: slot.candidates[:1] for slot in self.slots})
+
     def fixed(self, stages: list[StagePlan]) -> Blueprint:
         """Return these stages with the neck of this space."""
         return Blueprint(

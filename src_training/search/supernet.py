@@ -68,9 +68,7 @@ class Supernet(nn.Module):
         self.alpha = nn.ParameterDict(
             {slot.name: nn.Parameter(_START * torch.randn(len(slot.candidates))) for slot in space.slots}
         )
-        self.neck = build_neck(
-            space.widths, space.plan({slot.name: slot.candidates[:1] for slot in space.slots})
-        )
+        self.neck = build_neck(space.widths, space.first())
         self._noise: dict[str, Tensor] = {}
         self._temperature = 1.0
 

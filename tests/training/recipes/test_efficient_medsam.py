@@ -54,7 +54,7 @@ def timing(monkeypatch: pytest.MonkeyPatch) -> None:
         return 1.1 * sum(p.numel() for p in network.parameters()) / 1e4
 
     monkeypatch.setattr(Stopwatch, "milliseconds", milliseconds)
-    monkeypatch.setattr("src_training.recipes.efficient_medsam_stages._KNOWN", {})
+    monkeypatch.setattr("src_training.recipes.efficient_medsam_stages.KNOWN", {})
 
 
 @pytest.fixture
