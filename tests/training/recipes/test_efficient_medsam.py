@@ -17,7 +17,7 @@ from napari_medkd.models.store import ModelStore
 from napari_medkd.runs import EventReader, Metric, RunSpec
 from src_training import checkpoint, loop
 from src_training.__main__ import main
-from src_training.search.found import Found, Front, kept, read_trajectory
+from src_training.search.found import Found, Front, Priced, kept, read_trajectory
 from src_training.search.stopwatch import Stopwatch
 from tests.training.made import make_set
 from tests.training.made_teacher import CARD, install
@@ -203,3 +203,21 @@ def test_a_table_is_kept_for_every_later_run(tmp_path, data, monkeypatch, medkd_
     assert json.loads(table.read_text())["nothing"] > -1
     assert main([str(make_run(tmp_path / "two", data, **short))]) == 0
     assert table.stat().st_mtime_ns == before
+
+
+def test_stages_are_as_wide_as_the_target_needs(tmp_path, data, monkeypatch):
+    without_export(monkeypatch)
+    short = {"retrain_steps": 1, "distil_steps": 0, "architecture": "random", "widths": "auto"}
+    target, chosen = TARGET, []
+    for name in ("one", "two"):
+        run = make_run(tmp_path / name, data, target_ms=target, **short)
+        assert main([str(run)]) == 0, EventReader(run).read()[-1]
+        priced, found = kept(run, "costs.json", Priced), kept(run, "architecture.json", Found)
+        assert priced is not None and found is not None
+        assert found.measured == pytest.approx(target, rel=0.2)
+        chosen.append(priced.widths)
+        # More than the dearest encoder of these widths takes.
+        target = (
+            1.5 * priced.scale * (priced.shared + sum(max(own.values()) for own in priced.costs.values()))
+        )
+    assert chosen == ["tiny", "small"]
