@@ -71,8 +71,8 @@ class EfficientMedSamConfig(RecipeConfig):
         "auto",
         title="Widths",
         description="Channels of the stages, up to 96, 128, 256 or 512; auto takes the narrowest whose "
-        "encoders reach the target in milliseconds, and small without one. Wider ones leave more to choose "
-        "and take longer to train.",
+        "dearest encoder takes one and a half times the target in milliseconds, and small without one. Wider "
+        "ones leave more to choose and take longer to train.",
     )
     nodes: tuple[int, int, int, int, int] = Field(
         (1, 1, 2, 2, 2),

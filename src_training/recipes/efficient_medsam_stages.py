@@ -252,7 +252,7 @@ class Making:
         validate = self._validation(card)
         figures = validate(task.eval()) if validate is not None else {}
         student: Any = task.student
-        point = self._outcome.add(student, name, kind, figures.get("score"))
+        point = self._outcome.point(student.image_encoder, name, kind, figures.get("score"))
         package = MODEL if last else ""
         if self._config.rivals and not last:
             figures = {**figures, "encoder_ms": point.milliseconds}

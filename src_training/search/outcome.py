@@ -56,9 +56,15 @@ class Outcome:
     def __init__(self, context: Context, stopwatch: Stopwatch, size: int) -> None:
         self._context, self._stopwatch, self._size = context, stopwatch, size
 
-    def add(self, student: Any, name: str, kind: Any, iou: float | None) -> Point:
-        """Put a trained network on the front, and return what stands there."""
-        return self._put(student.image_encoder, name, kind, iou)
+    def point(self, encoder: nn.Module, name: str, kind: Any, iou: float | None) -> Point:
+        """Measure a network for the front, on which it is not put yet."""
+        return Point(
+            name=name,
+            kind=kind,
+            milliseconds=round(self._took(encoder), 3),
+            parameters=sum(parameter.numel() for parameter in encoder.parameters()),
+            iou=None if iou is None else round(iou, 5),
+        )
 
     def note(self, point: Point) -> None:
         """Put a point on the front in place of the one of its name."""
@@ -69,7 +75,7 @@ class Outcome:
         """Put a known encoder on the front that was not trained, unless it is there."""
         front = kept(self._context.folder, FRONT, Front) or Front()
         if all(point.name != name for point in front.points):
-            self._put(create_encoder(encoder, **options), name, "known", None)
+            self.note(self.point(create_encoder(encoder, **options), name, "known", None))
 
     def conclude(
         self, student: PromptableModel, card: ModelCard, target: float, space: Space, priced: Priced
@@ -108,17 +114,6 @@ class Outcome:
             if not target or looks[-1] <= (1 + TOLERANCE / 2) * target:
                 break
         return min(looks)
-
-    def _put(self, encoder: nn.Module, name: str, kind: Any, iou: float | None) -> Point:
-        point = Point(
-            name=name,
-            kind=kind,
-            milliseconds=round(self._took(encoder), 3),
-            parameters=sum(parameter.numel() for parameter in encoder.parameters()),
-            iou=None if iou is None else round(iou, 5),
-        )
-        self.note(point)
-        return point
 
     def _took(self, encoder: nn.Module) -> float:
         """Measure a copy: a measurement must not touch what is trained."""

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _STAGE = "costs"  # in progress events
 _PROBES = 3  # whole encoders that tell how far the sum of parts is off
 _WHOLE_SECONDS = 2.0  # of measuring a whole encoder
-# What the dearest encoder of wide enough stages takes, as a share of the target: enough to use the time. More
-# would leave more to choose, and the next wider stages take two to three times as long to train.
-_ROOM = 1.1
+# What the dearest encoder of wide enough stages takes at least, per target: with less, only the dearest would
+# use the time and there would be nothing to choose; wider stages are slower to search and to train.
+_ROOM = 1.5
 
 
 class Pricing:
